@@ -1,0 +1,47 @@
+# Two commands matter: `make app` and `make test`. Both set up what they need; second runs skip it.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8501
+
+.PHONY: app test setup browser lint types bench soak sample starter clean
+
+app: setup
+	$(BIN)/python -m tagger app --port $(PORT)
+
+test: setup browser
+	$(BIN)/python -m pytest
+
+setup: $(VENV)/.ready
+
+# The stamp is younger than the requirements when everything in them is installed.
+$(VENV)/.ready: requirements.txt requirements-dev.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install it, or name it with 'make PYTHON=/path/to/python3.11 …'"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+browser: setup
+	$(BIN)/python tests/browser/install.py
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy tagger
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+soak: setup
+	$(BIN)/python -m pytest -m soak
+
+sample: setup
+	$(BIN)/python data/sample/generate.py
+
+starter: setup
+	$(BIN)/python models/train_starter.py
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,53 @@
+"""Home: what is here, and the one next step."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from tagger.services import home, importing
+from tagger.ui import session, widgets
+
+state = session.current()
+session.keep_tagged(state)
+st.title("Transaction Tagger")
+here = home.overview(state.store)
+job = widgets.job_status(state, ("import", "tag", "train"))
+widgets.job_ending(job)
+busy = job is not None and job.running
+
+if here.n_transactions == 0:
+    st.write(
+        "Drop in a bank statement, see every transaction tagged, correct what is wrong, and retrain in seconds. "
+        "Everything stays on this computer."
+    )
+    columns = st.columns([1, 1, 2])
+    if columns[0].button("Try it with sample data", type="primary", width="stretch", disabled=busy):
+        with widgets.user_errors():
+            state.jobs.start("import", lambda progress: importing.import_sample(state.store, progress))
+            st.rerun()
+    if columns[1].button("Upload a statement", width="stretch"):
+        st.switch_page("pages/upload.py")
+    st.caption(
+        "The sample is invented: 18 months of a household and a small firm. "
+        "It can be removed again whole."
+    )
+else:
+    tiles = st.columns(4)
+    tiles[0].metric("Transactions", f"{here.n_transactions:,}")
+    tiles[1].metric("Confirmed by you", f"{here.n_confirmed:,}")
+    tiles[2].metric("Tags in use", f"{here.n_labels:,}")
+    tiles[3].metric("Tagged by", here.run_name)
+    st.subheader(here.next_title)
+    st.write(here.next_reason)
+    if st.button(here.next_action, type="primary"):
+        st.switch_page(here.next_page)
+    if here.n_sample:
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            st.write(f"{here.n_sample:,} of these transactions are sample data.")
+            if st.button("Remove sample data", disabled=busy):
+                widgets.confirm(
+                    "This removes the sample's transactions, your corrections on them, and the runs that learned from "
+                    "them. Your own transactions and corrections stay.",
+                    "Remove sample data",
+                    lambda: importing.remove_sample(state.store),
+                )

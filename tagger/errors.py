@@ -1,0 +1,72 @@
+"""Mistakes that a person can mend. Each says what was found; its hint says what to do.
+
+Anything else (a wrong shape, a broken invariant) stays a plain Python error and crashes visibly.
+"""
+
+
+class TaggerError(Exception):
+    """The base of every mistake that a person can mend."""
+
+    hint = ""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        if hint is not None:
+            self.hint = hint
+
+
+class UnreadableFileError(TaggerError):
+    """A file cannot be read as a statement at all."""
+
+    hint = "Export the statement again as CSV, and check that the file opens in a spreadsheet."
+
+
+class MissingColumnError(TaggerError):
+    """A statement lacks a column the tagger needs."""
+
+    hint = "Choose the column by hand, or rename it in the file."
+
+    def __init__(self, missing: str, found: list[str]) -> None:
+        super().__init__(f"No column that could be the {missing}. Columns found: {', '.join(found) or 'none'}.")
+
+
+class EncoderError(TaggerError):
+    """The encoder's weights are missing or are not what they should be."""
+
+    hint = "Run `make setup` again, or name another encoder with TAGGER_ENCODER."
+
+
+class TrainingError(TaggerError):
+    """There is not enough to learn from."""
+
+    hint = "Review more transactions, then train again."
+
+
+class NotFoundError(TaggerError):
+    """A run, label, batch or transaction that does not exist was named."""
+
+
+class LabelError(TaggerError):
+    """A label's name cannot be used."""
+
+
+class BusyError(TaggerError):
+    """Another job holds the lease."""
+
+    hint = "Wait until it has finished, or stop it."
+
+
+class CancelledError(TaggerError):
+    """A person stopped the job."""
+
+    hint = "Nothing was changed. Start it again when you are ready."
+
+
+class BundleError(TaggerError):
+    """A run on disk cannot be read by this version."""
+
+    hint = "Train again, or update Transaction Tagger."
+
+
+class SettingError(TaggerError):
+    """An option or environment variable has a value that means nothing."""

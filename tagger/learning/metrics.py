@@ -1,0 +1,144 @@
+"""Precision, recall and F1 over judged cells. What is undefined is None, never 0 or 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+BoolMatrix = npt.NDArray[np.bool_]
+FloatMatrix = npt.NDArray[np.float32]
+IntVector = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class LabelScore:
+    """One label's counts over its judged rows, and what follows from them."""
+
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    support: int
+    n_judged: int
+    true_positives: int
+    false_positives: int
+    false_negatives: int
+
+
+@dataclass(frozen=True)
+class PRF:
+    """Precision, recall and F1 of pooled counts."""
+
+    precision: float | None
+    recall: float | None
+    f1: float | None
+
+
+@dataclass(frozen=True)
+class Macro:
+    """Means over the labels that have a positive in the scored rows; the others are counted, not averaged."""
+
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    labels_scored: int
+    labels_left_out: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Both ways to sum up labels: `micro` pools counts, `macro` gives every label the same weight."""
+
+    micro: PRF
+    macro: Macro
+
+
+def label_score(true_positives: int, false_positives: int, false_negatives: int, n_judged: int) -> LabelScore:
+    """A label's score from its counts; a ratio is None where its denominator is 0.
+
+    With a positive but no prediction, F1 is 0: 2 tp / (2 tp + fp + fn) is defined although precision is not.
+    """
+    ratios = _prf(true_positives, false_positives, false_negatives)
+    return LabelScore(
+        precision=ratios.precision,
+        recall=ratios.recall,
+        f1=ratios.f1,
+        support=true_positives + false_negatives,
+        n_judged=n_judged,
+        true_positives=true_positives,
+        false_positives=false_positives,
+        false_negatives=false_negatives,
+    )
+
+
+def score_labels(y_true: BoolMatrix, y_pred: BoolMatrix, judged: BoolMatrix) -> list[LabelScore]:
+    """Score every label separately.
+
+    Parameters
+    ----------
+    y_true, y_pred, judged : bool arrays, shape (n_transactions, n_labels)
+        Columns in label-set order. Cells where `judged` is False are left out, not counted as absent.
+
+    Returns
+    -------
+    One score per label; precision, recall and F1 are None where their denominator is 0.
+
+    Raises
+    ------
+    ValueError
+        If the three shapes differ.
+    """
+    if not y_true.shape == y_pred.shape == judged.shape or y_true.ndim != 2:
+        raise ValueError(f"Shapes differ: {y_true.shape}, {y_pred.shape}, {judged.shape}.")
+    positive = y_true & judged
+    predicted = y_pred & judged
+    true_positives = np.count_nonzero(positive & predicted, axis=0)
+    false_positives = np.count_nonzero(predicted, axis=0) - true_positives
+    false_negatives = np.count_nonzero(positive, axis=0) - true_positives
+    n_judged = np.count_nonzero(judged, axis=0)
+    return [
+        label_score(*(int(count) for count in counts))
+        for counts in zip(true_positives, false_positives, false_negatives, n_judged, strict=True)
+    ]
+
+
+def summarize(scores: Sequence[LabelScore]) -> Summary:
+    """Sum up labels' scores.
+
+    Macro recall and F1 average all labels with support; macro precision those of them that have a prediction, since
+    the precision of no prediction is undefined.
+    """
+    scored = [score for score in scores if score.support > 0]
+    return Summary(
+        micro=_prf(
+            sum(score.true_positives for score in scores),
+            sum(score.false_positives for score in scores),
+            sum(score.false_negatives for score in scores),
+        ),
+        macro=Macro(
+            precision=_mean([score.precision for score in scored]),
+            recall=_mean([score.recall for score in scored]),
+            f1=_mean([score.f1 for score in scored]),
+            labels_scored=len(scored),
+            labels_left_out=len(scores) - len(scored),
+        ),
+    )
+
+
+def _prf(true_positives: int, false_positives: int, false_negatives: int) -> PRF:
+    return PRF(
+        precision=_ratio(true_positives, true_positives + false_positives),
+        recall=_ratio(true_positives, true_positives + false_negatives),
+        f1=_ratio(2 * true_positives, 2 * true_positives + false_positives + false_negatives),
+    )
+
+
+def _ratio(numerator: int, denominator: int) -> float | None:
+    return numerator / denominator if denominator else None
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    defined = [value for value in values if value is not None]
+    return sum(defined) / len(defined) if defined else None

@@ -1,0 +1,385 @@
+"""Fitting a head: masked binary cross-entropy with logits, and nothing else, is what every head minimises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional
+
+from tagger.errors import BundleError, CancelledError, TrainingError
+from tagger.learning.heads import Head, build_head
+from tagger.learning.lbfgs import MAX_ITERATIONS, Iterate, minimise
+from tagger.learning.metrics import BoolMatrix, FloatMatrix, score_labels, summarize
+from tagger.learning.recipe import HeadSettings
+
+Tensors = dict[str, npt.NDArray[np.generic]]
+
+# A label without both verdicts cannot be learned; its probability is that of its verdicts and this many more "no":
+# as many as the descriptions without which a threshold is not tuned. Three "yes" alone must not tag every row.
+IMAGINED_NEGATIVES = 10.0
+IMAGINED_POSITIVES = 0.01
+
+ITERATIONS_PER_REPORT = 5  # of the logistic head
+EARLY_STOPPING_PATIENCE = 3  # epochs without a lower validation loss
+_ROWS_AT_ONCE = 65_536  # bounds the memory that applying a head takes
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """One point of the live curves.
+
+    Attributes
+    ----------
+    epoch, n_epochs : int
+        From 1. The logistic head reports every few iterations instead; its `n_epochs` is a bound that shrinks to
+        `epoch` in the last report.
+    loss : float
+        Mean binary cross-entropy per judged cell of the training rows, without the penalty.
+    validation_f1 : float or None
+        Micro F1 of the validation rows at probability 0.5; None without such rows or where it is undefined.
+    fold : int or None
+        The fold left out while fitting; None in a fit on all rows.
+    """
+
+    epoch: int
+    n_epochs: int
+    loss: float
+    validation_f1: float | None
+    fold: int | None = None
+
+
+OnEpoch = Callable[[EpochReport], None]
+Cancelled = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Rows that are scored during a fit: X (n, n_features); y_true and judged (n, n_labels)."""
+
+    X: FloatMatrix
+    y_true: BoolMatrix
+    judged: BoolMatrix
+
+
+@dataclass(frozen=True)
+class FittedHead:
+    """A head that has been fitted, ready to be applied or stored."""
+
+    settings: HeadSettings
+    module: Head
+
+    @property
+    def n_features(self) -> int:
+        return _first_weight(dict(self.module.named_parameters())).shape[1]
+
+    @property
+    def n_labels(self) -> int:
+        return self.module.output.out_features
+
+    def logits(self, X: FloatMatrix) -> FloatMatrix:
+        """Logits of prepared inputs: float32 (n, n_features) gives float32 (n, n_labels)."""
+        if X.ndim != 2 or X.shape[1] != self.n_features:
+            raise ValueError(f"The head takes {self.n_features} features, not {X.shape}.")
+        out = np.empty((X.shape[0], self.n_labels), dtype=np.float32)
+        with torch.inference_mode():
+            for start in range(0, X.shape[0], _ROWS_AT_ONCE):
+                rows = slice(start, start + _ROWS_AT_ONCE)
+                out[rows] = self.module(_tensor(X[rows])).numpy()
+        return out
+
+    def tensors(self) -> Tensors:
+        """Everything learned, by name; with the settings, `from_tensors` makes an equal head of it."""
+        return {name: value.detach().cpu().numpy().copy() for name, value in self.module.state_dict().items()}
+
+    @classmethod
+    def from_tensors(cls, settings: HeadSettings, tensors: Mapping[str, npt.NDArray[np.generic]]) -> FittedHead:
+        """Rebuild a head.
+
+        Raises
+        ------
+        BundleError
+            If the tensors do not fit the settings.
+        """
+        state = {name: torch.from_numpy(np.array(value)) for name, value in tensors.items()}
+        try:
+            n_features, n_labels = _first_weight(state).shape[1], state["output.bias"].shape[0]
+            # No memory and, above all, no draw from the generator of a training that runs in another thread.
+            with torch.device("meta"):
+                module = build_head(settings, n_features, n_labels)
+            module.load_state_dict(state, assign=True)
+        except (KeyError, IndexError, RuntimeError) as error:
+            raise BundleError(f"The head's tensors do not fit its settings ({settings.kind}).") from error
+        return cls(settings, module.requires_grad_(requires_grad=False).eval())
+
+
+def fit_head(
+    X: FloatMatrix,
+    y_true: BoolMatrix,
+    judged: BoolMatrix,
+    settings: HeadSettings,
+    seed: int,
+    *,
+    on_epoch: OnEpoch | None = None,
+    cancelled: Cancelled | None = None,
+    weight: npt.NDArray[np.float32] | None = None,
+    validation: Validation | None = None,
+) -> FittedHead:
+    """Fit a head on the judged cells.
+
+    Parameters
+    ----------
+    X : float32 array, shape (n_transactions, n_features)
+        Prepared inputs: centred, root mean square about 1.
+    y_true, judged : bool arrays, shape (n_transactions, n_labels)
+        Cells where `judged` is False contribute nothing.
+    seed : int
+        Decides initial weights, order and dropout of the feed-forward head; the logistic head needs none.
+    weight : float32 array, shape (n_transactions,), optional
+        How many transactions a row stands for.
+    validation : Validation, optional
+        Scored for the reports; early stopping goes by it and needs it.
+
+    Returns
+    -------
+    The head. A label without a judged positive or without a judged negative (also under `weight`) gets a constant:
+    the share of "yes" among its verdicts and `IMAGINED_NEGATIVES` more "no".
+
+    Raises
+    ------
+    TrainingError
+        If there is no row, or a single one where batch normalisation needs two.
+    CancelledError
+        If `cancelled` answers True.
+    ValueError
+        If shapes do not fit, an input is not finite, or early stopping has no validation rows.
+    """
+    _check(X, y_true, judged, weight)
+    if settings.early_stopping and settings.kind == "feedforward" and validation is None:
+        raise ValueError("Early stopping needs validation rows.")
+    mass = judged.astype(np.float32)
+    if weight is not None:
+        mass *= weight.astype(np.float32)[:, np.newaxis]
+    positive, negative = _totals(mass, y_true)
+    prior = (positive + IMAGINED_POSITIVES) / (positive + negative + IMAGINED_NEGATIVES)
+    constant = (positive == 0) | (negative == 0)
+    mass[:, constant] = 0.0
+    if settings.class_weight == "balanced":
+        mass *= _balance(y_true, positive, negative)
+
+    watch = _Watch(on_epoch, cancelled, validation)
+    if settings.kind == "logistic":
+        module = _fit_logistic(_tensor(X), y_true, mass, settings, watch)
+    else:
+        module = _fit_feedforward(_tensor(X), y_true, mass, settings, watch, seed=seed)
+    with torch.no_grad():
+        learned = torch.from_numpy(~constant)
+        module.output.weight *= learned[:, None]
+        logit = torch.from_numpy((np.log(prior) - np.log1p(-prior)).astype(np.float32))
+        module.output.bias.copy_(torch.where(learned, module.output.bias, logit))
+    return FittedHead(settings, module.requires_grad_(requires_grad=False).eval())
+
+
+def masked_loss(logits: torch.Tensor, target: torch.Tensor, mass: torch.Tensor) -> torch.Tensor:
+    """Mean binary cross-entropy with logits over cells weighted by `mass`; a cell of mass 0 contributes nothing."""
+    cells = functional.binary_cross_entropy_with_logits(logits, target, weight=mass, reduction="sum")
+    return cells / mass.sum().clamp_min(torch.finfo(mass.dtype).tiny)
+
+
+@dataclass(frozen=True)
+class _Watch:
+    """Who follows a fit, and the rows it is followed on."""
+
+    on_epoch: OnEpoch | None
+    cancelled: Cancelled | None
+    validation: Validation | None
+
+    def stop_if_cancelled(self) -> None:
+        if self.cancelled is not None and self.cancelled():
+            raise CancelledError("Training was stopped.")
+
+    def report(self, epoch: int, n_epochs: int, loss: float, logits: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        if self.on_epoch is None:
+            return
+        f1 = None
+        if self.validation is not None:
+            with torch.inference_mode():
+                # A logit of 0 is a probability of 0.5.
+                y_pred = (logits(_tensor(self.validation.X)) >= 0).numpy()
+            f1 = summarize(score_labels(self.validation.y_true, y_pred, self.validation.judged)).micro.f1
+        self.on_epoch(EpochReport(epoch, n_epochs, loss, f1))
+
+
+# Feed-forward ---------------------------------------------------------------------------------------------------------
+
+
+def _fit_feedforward(
+    X: torch.Tensor, y_true: BoolMatrix, mass: FloatMatrix, settings: HeadSettings, watch: _Watch, *, seed: int
+) -> Head:
+    n_rows = X.shape[0]
+    if settings.normalization == "batch" and n_rows < 2:
+        raise TrainingError("Batch normalisation needs at least two transactions.")
+    target, weights = torch.from_numpy(y_true.astype(np.float32)), torch.from_numpy(mass)
+    anything_to_learn = bool(mass.any())
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = build_head(settings, X.shape[1], target.shape[1])
+        optimizer = _optimizer(module, settings)
+        best = _Best(module, watch.validation) if settings.early_stopping else None
+        for epoch in range(1, settings.epochs + 1 if anything_to_learn else 1):
+            module.train()
+            total, total_mass = 0.0, 0.0
+            for step, rows in enumerate(_batches(n_rows, settings)):
+                if step % 64 == 0:
+                    watch.stop_if_cancelled()
+                batch_mass = weights[rows]
+                n_cells = float(batch_mass.sum())
+                if not n_cells:
+                    continue
+                optimizer.zero_grad()
+                loss = masked_loss(module(X[rows]), target[rows], batch_mass)
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+                total += float(loss.detach()) * n_cells
+                total_mass += n_cells
+            module.eval()
+            stop = best is not None and best.is_enough()
+            watch.report(epoch, epoch if stop else settings.epochs, total / total_mass, module)
+            if stop:
+                break
+        if best is not None:
+            best.restore()
+    return module
+
+
+def _optimizer(module: Head, settings: HeadSettings) -> torch.optim.Optimizer:
+    if settings.weight_decay:
+        return torch.optim.AdamW(
+            module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        )
+    return torch.optim.Adam(module.parameters(), lr=settings.learning_rate, fused=True)
+
+
+def _batches(n_rows: int, settings: HeadSettings) -> list[torch.Tensor]:
+    batches = list(torch.split(torch.randperm(n_rows), settings.batch_size))
+    # The variance of a single row is undefined, so batch normalisation refuses it.
+    if settings.normalization == "batch" and len(batches) > 1 and batches[-1].numel() == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches
+
+
+class _Best:
+    """The weights with the lowest validation loss so far."""
+
+    def __init__(self, module: Head, validation: Validation | None) -> None:
+        assert validation is not None  # noqa: S101 - fit_head has refused it
+        self._module = module
+        self._X = _tensor(validation.X)
+        self._target = torch.from_numpy(validation.y_true.astype(np.float32))
+        self._mass = torch.from_numpy(validation.judged.astype(np.float32))
+        self._loss = float("inf")
+        self._waited = 0
+        self._state: dict[str, torch.Tensor] = {}
+
+    def is_enough(self) -> bool:
+        """Look at the module as it is; True when it has not improved for too long."""
+        with torch.no_grad():
+            loss = float(masked_loss(self._module(self._X), self._target, self._mass))
+        self._waited += 1
+        if loss < self._loss:
+            self._loss, self._waited = loss, 0
+            self._state = {name: value.clone() for name, value in self._module.state_dict().items()}
+        return self._waited >= EARLY_STOPPING_PATIENCE
+
+    def restore(self) -> None:
+        if self._state:
+            self._module.load_state_dict(self._state)
+
+
+# Logistic -------------------------------------------------------------------------------------------------------------
+
+
+def _fit_logistic(
+    X: torch.Tensor, y_true: BoolMatrix, mass: FloatMatrix, settings: HeadSettings, watch: _Watch
+) -> Head:
+    rows, positive, all_mass = _collapse(X, y_true, mass)
+
+    def report(now: Iterate, n_epochs: int) -> None:
+        watch.report(
+            -(-now.iteration // ITERATIONS_PER_REPORT), n_epochs, now.loss, lambda x: x @ now.weight + now.bias
+        )
+
+    def on_iteration(iteration: int, iterate: Callable[[], Iterate]) -> None:
+        watch.stop_if_cancelled()
+        if iteration and iteration % ITERATIONS_PER_REPORT == 0:
+            report(iterate(), MAX_ITERATIONS // ITERATIONS_PER_REPORT)
+
+    end = minimise(rows, positive, all_mass, settings.l2, on_iteration)
+    report(end, max(1, -(-end.iteration // ITERATIONS_PER_REPORT)))
+    with torch.device("meta"):
+        module = build_head(settings, X.shape[1], y_true.shape[1])
+    module.load_state_dict({"output.weight": end.weight.T.contiguous(), "output.bias": end.bias}, assign=True)
+    return module
+
+
+def _collapse(
+    X: torch.Tensor, y_true: BoolMatrix, mass: FloatMatrix
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Distinct rows of X, with the mass of their positives and of all their cells.
+
+    The objective is the same at a fraction of the work, since most transactions repeat a description.
+    """
+    numbers: dict[bytes, int] = {}
+    code = np.array([numbers.setdefault(row.tobytes(), len(numbers)) for row in X.numpy()], dtype=np.int64)
+    positive = mass * y_true
+    if len(numbers) == X.shape[0]:
+        return X, torch.from_numpy(positive), torch.from_numpy(mass)
+    index = torch.from_numpy(code)
+    _, first = np.unique(code, return_index=True)
+    empty = torch.zeros(len(numbers), mass.shape[1])
+    return (
+        X[torch.from_numpy(first)],
+        empty.index_add(0, index, torch.from_numpy(positive)),
+        empty.index_add(0, index, torch.from_numpy(mass)),
+    )
+
+
+# Shared ---------------------------------------------------------------------------------------------------------------
+
+
+def _totals(mass: FloatMatrix, y_true: BoolMatrix) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    total = mass.sum(axis=0, dtype=np.float64)
+    positive = np.where(y_true, mass, np.float32(0)).sum(axis=0, dtype=np.float64)
+    # Subtracting would leave rounding behind where there is no negative.
+    return positive, np.where(np.any((mass > 0) & ~y_true, axis=0), total - positive, 0.0)
+
+
+def _balance(y_true: BoolMatrix, positive: npt.NDArray[np.float64], negative: npt.NDArray[np.float64]) -> FloatMatrix:
+    half = (positive + negative) / 2
+    for_yes = np.divide(half, positive, out=np.ones_like(half), where=positive > 0)
+    for_no = np.divide(half, negative, out=np.ones_like(half), where=negative > 0)
+    return np.where(y_true, for_yes, for_no).astype(np.float32)
+
+
+def _check(X: FloatMatrix, y_true: BoolMatrix, judged: BoolMatrix, weight: npt.NDArray[np.float32] | None) -> None:
+    if X.ndim != 2 or y_true.shape != judged.shape or y_true.ndim != 2 or X.shape[0] != y_true.shape[0]:
+        raise ValueError(f"Shapes do not fit: {X.shape}, {y_true.shape}, {judged.shape}.")
+    if weight is not None and (weight.shape != X.shape[:1] or not np.all(weight >= 0)):
+        raise ValueError(f"One weight of 0 or more per row is needed, not {weight.shape}.")
+    if not X.shape[0] or not y_true.shape[1]:
+        raise TrainingError(f"Nothing to learn from: {X.shape[0]} transactions, {y_true.shape[1]} labels.")
+    if not np.isfinite(X).all():
+        raise ValueError("An input is not finite.")
+
+
+def _first_weight(state: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    return state.get("hidden.0.linear.weight", state["output.weight"])
+
+
+def _tensor(array: FloatMatrix) -> torch.Tensor:
+    contiguous = np.ascontiguousarray(array, dtype=np.float32)
+    # A memory map is read-only, which PyTorch does not know.
+    return torch.from_numpy(contiguous if contiguous.flags.writeable else contiguous.copy())

@@ -1,0 +1,80 @@
+"""The encoder and its store of embeddings: each text is encoded once, ever."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagger.config import Settings
+from tagger.services.progress import Progress
+from tagger.storage.matrices import KeyedMatrix, text_key
+
+if TYPE_CHECKING:
+    from tagger.learning.encoder import TextEncoder
+
+CHUNK = 1024  # texts; what is lost at most when a job is killed, and how often the screen hears of progress
+
+
+class Encoding:
+    """Texts to embeddings, float32 (n, 2 × dimension): [CLS] and mean side by side."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._encoder: TextEncoder | None = None
+        self._matrix: KeyedMatrix | None = None
+
+    @property
+    def encoder(self) -> TextEncoder:
+        """The encoder, loaded on first use (a few seconds)."""
+        with self._lock:
+            if self._encoder is None:
+                # Here, not above: torch and transformers take seconds to import, and most screens need neither.
+                from tagger.learning.encoder import load_encoder  # noqa: PLC0415
+
+                self._encoder = load_encoder(
+                    self._settings.encoder, max_length=self._settings.max_length, batch_size=self._settings.batch_size
+                )
+            return self._encoder
+
+    def use(self, encoder: TextEncoder) -> None:
+        """Put another encoder in place, such as a toy one in tests."""
+        with self._lock:
+            self._encoder, self._matrix = encoder, None
+
+    @property
+    def stored(self) -> KeyedMatrix:
+        """What was encoded before, by this encoder at this precision."""
+        encoder = self.encoder
+        with self._lock:
+            if self._matrix is None:
+                folder = self._settings.embeddings_path / encoder.fingerprint
+                self._matrix = KeyedMatrix(folder, 2 * encoder.dimension, np.float16)
+            return self._matrix
+
+    def embed(self, texts: Sequence[str], progress: Progress) -> tuple[NDArray[np.float32], int]:
+        """Embeddings of texts, and how many of them had to be encoded.
+
+        Raises
+        ------
+        CancelledError
+            If someone asked to stop; what was encoded until then is kept.
+        """
+        progress.check()
+        by_key = {text_key(text): text for text in texts}
+        missing = self.stored.missing(by_key)
+        missing.sort(key=lambda key: len(by_key[key]))  # texts of one length in one chunk waste no padding
+        for start in range(0, len(missing), CHUNK):
+            if len(missing) > CHUNK:
+                progress.report(start, len(missing), "Reading descriptions")
+            keys = missing[start : start + CHUNK]
+            self.stored.add(keys, self.encoder.encode([by_key[key] for key in keys], cancelled=progress.cancelled))
+        return self.stored.rows([text_key(text) for text in texts]), len(missing)
+
+    def encode_nothing(self) -> None:
+        """Load everything that encoding needs, ahead of the first text."""
+        self.encoder.encode(["warm up"])

@@ -1,0 +1,94 @@
+"""What a run can fairly be measured on: judged rows whose description its head did not learn from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagger.learning.thresholds import apply_thresholds
+from tagger.services.store import Store
+from tagger.services.view import View
+from tagger.storage.runs import Bundle
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Rows and what the run said about them without having learned from them.
+
+    Attributes
+    ----------
+    rows : intp (n,), rows of the view.
+    columns : intp (n_labels,), columns of the view, for the labels that the run knows and the store has.
+    own_columns : intp (n_labels,), the same labels' columns in the run.
+    y_prob : float32 (n, n_labels). Out-of-fold where the row was trained on, the head's own where it was not.
+    y_pred : bool (n, n_labels), at thresholds that the row did not help to choose.
+    y_true, judged : bool (n, n_labels), as of now.
+    groups : int64 (n,)
+    """
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    own_columns: NDArray[np.intp]
+    y_prob: NDArray[np.float32]
+    y_pred: NDArray[np.bool_]
+    y_true: NDArray[np.bool_]
+    judged: NDArray[np.bool_]
+    groups: NDArray[np.int64]
+
+
+def group_hashes(groups: Sequence[str]) -> NDArray[np.uint64]:
+    """Eight bytes for each group key: how a bundle remembers what it learned from without holding a description."""
+    digests = b"".join(hashlib.blake2b(group.encode(), digest_size=8).digest() for group in groups)
+    return np.frombuffer(digests, dtype=np.uint64)
+
+
+def gather(store: Store, view: View, bundle: Bundle) -> Evidence:
+    """Collect a run's evidence: its own out-of-fold rows that are still there, then rows it never saw."""
+    own = np.asarray(store.label_columns(bundle, view.labels), dtype=np.intp)
+    columns = np.flatnonzero(own >= 0)
+    own = own[columns]
+    judged = view.truth.judged[:, columns]
+    known_rows, places = _out_of_fold_rows(view, bundle)
+    seen = np.isin(group_hashes(view.columns.groups), bundle.evidence.get("seen_groups", np.empty(0, dtype=np.uint64)))
+    fresh = judged.any(axis=1) & ~seen[view.columns.group_index]
+    fresh[known_rows] = False
+    matrix = store.predictions(bundle)
+    missing = set(matrix.missing(view.columns.text_keys))
+    tagged = np.fromiter(
+        (key not in missing for key in view.columns.text_keys), dtype=bool, count=len(view.columns.texts)
+    )
+    fresh &= tagged[view.columns.text_index] if len(tagged) else False
+    fresh_rows = np.flatnonzero(fresh)
+    fresh_prob = matrix.rows([view.columns.text_keys[place] for place in view.columns.text_index[fresh_rows].tolist()])
+    rows = np.concatenate([known_rows, fresh_rows]).astype(np.intp)
+    fresh_pred = apply_thresholds(fresh_prob, bundle.thresholds)[:, own]
+    if places.size:
+        y_prob = np.concatenate([bundle.evidence["y_prob"][places][:, own], fresh_prob[:, own]])
+        y_pred = np.concatenate([bundle.evidence["y_pred"][places][:, own].astype(bool), fresh_pred])
+    else:
+        y_prob, y_pred = fresh_prob[:, own], fresh_pred
+    return Evidence(
+        rows=rows,
+        columns=columns,
+        own_columns=own,
+        y_prob=y_prob,
+        y_pred=y_pred,
+        y_true=view.truth.y_true[np.ix_(rows, columns)],
+        judged=judged[rows],
+        groups=view.columns.group_index[rows].astype(np.int64),
+    )
+
+
+def _out_of_fold_rows(view: View, bundle: Bundle) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows of the view that the run scored out of fold, and their places in its evidence."""
+    ids = bundle.evidence.get("transaction_ids")
+    if ids is None:
+        return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp)
+    row_of = view.columns.row_of_id
+    rows = np.fromiter((row_of.get(bytes(each).hex(), -1) for each in ids), dtype=np.intp, count=len(ids))
+    places = np.flatnonzero(rows >= 0)
+    return rows[places], places

@@ -1,0 +1,69 @@
+"""What there is, and the one next step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tagger.services.runs import current_id
+from tagger.services.store import Store
+from tagger.services.training import since_last_run
+from tagger.storage.runs import STARTER
+
+WORTH_RETRAINING = 5  # new corrections; fewer rarely move a tag
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The store in a few numbers, and what to do next."""
+
+    n_transactions: int
+    n_confirmed: int
+    n_labels: int
+    n_sample: int
+    run_name: str
+    next_title: str
+    next_reason: str
+    next_action: str
+    next_page: str
+
+
+def overview(store: Store) -> Overview:
+    """Look at the store and choose the next step: review, then train, then tune or export."""
+    view = store.view()
+    n_transactions = len(view.columns)
+    n_confirmed = int(np.count_nonzero(view.truth.confirmed))
+    learned = since_last_run(store)
+    run_id = current_id(store)
+    n_open = n_transactions - n_confirmed
+    if learned["judged"] and (learned["last_run_id"] is None or learned["new"] >= WORTH_RETRAINING):
+        step = (
+            f"Train on {learned['judged']:,} reviewed transactions",
+            f"{learned['new']:,} of them are new since the last run."
+            if learned["last_run_id"]
+            else "The starter's tags are a first guess. A run of your own learns from what you confirmed.",
+            "Train",
+            "pages/train.py",
+        )
+    elif n_open:
+        step = (
+            f"{n_open:,} transactions wait for your eye",
+            "Confirm what is right, tap a tag that is wrong. Every confirmed row teaches the next run.",
+            "Review",
+            "pages/review.py",
+        )
+    else:
+        step = ("All transactions are confirmed", "Take them with you, tags and sources included.", "Export", "pages/export.py")
+    return Overview(
+        n_transactions=n_transactions,
+        n_confirmed=n_confirmed,
+        n_labels=len(view.labels),
+        n_sample=int(np.count_nonzero(view.is_sample)),
+        run_name="Starter" if run_id == STARTER else f"Run {run_id}",
+        next_title=step[0],
+        next_reason=step[1],
+        next_action=step[2],
+        next_page=step[3],
+    )
+

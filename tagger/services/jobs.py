@@ -1,0 +1,162 @@
+"""Long work off the screen's thread: one job at a time over all processes, with progress, cancel and a record."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from tagger.errors import BusyError, CancelledError, TaggerError
+from tagger.services.progress import Progress
+from tagger.services.store import Store, now
+from tagger.storage import jobs
+from tagger.storage.jobs import JobRow
+from tagger.storage.runs import sweep
+
+BEAT_EVERY = 0.5  # seconds; how soon a stop asked for in another tab is heard
+
+
+Work = Callable[[Progress], dict[str, Any]]
+
+
+class Jobs:
+    """The jobs of one store, as this process sees them."""
+
+    def __init__(self, store: Store) -> None:
+        self._db = store.db
+        self._runs_path = store.settings.runs_path
+        self._running: dict[str, Progress] = {}
+        self._threads: dict[str, threading.Thread] = {}
+
+    def start(self, kind: str, work: Work) -> str:
+        """Run `work` in the background; the job's id.
+
+        Raises
+        ------
+        BusyError
+            If another job is running, here or in another process.
+        """
+        job_id, progress = self._acquire(kind)
+        thread = threading.Thread(target=self._run_quietly, args=(job_id, progress, work), name=kind, daemon=True)
+        self._threads[job_id] = thread
+        thread.start()
+        return job_id
+
+    def run(self, kind: str, work: Work, on_progress: Callable[[Progress], None] | None = None) -> dict[str, Any]:
+        """Run `work` here, under the same lease, and return its result.
+
+        Raises
+        ------
+        BusyError
+            If another job is running, here or in another process.
+        """
+        job_id, progress = self._acquire(kind)
+        return self._run(job_id, progress, work, on_progress)
+
+    def tidy(self) -> None:
+        """Mark what a killed process left running, and sweep what it left half-written."""
+        with self._db.write() as connection:
+            jobs.reap(connection, at=now(), clock=time.time())
+            free = not jobs.held(connection)
+        if free:
+            sweep(self._runs_path)
+
+    def latest(self, kind: str | None = None) -> JobRow | None:
+        """The true state of the job that was started last, whoever started it."""
+        with self._db.read() as connection:
+            job = jobs.latest(connection, kind)
+        if job is not None and job.running and job.id not in self._running:
+            with self._db.write() as connection:
+                jobs.reap(connection, at=now(), clock=time.time())
+            with self._db.read() as connection:
+                job = jobs.latest(connection, kind)
+        return job
+
+    def progress(self, job_id: str) -> Progress | None:
+        """Fresh progress of a job of this process, its training curve included."""
+        return self._running.get(job_id)
+
+    def cancel(self, job_id: str) -> None:
+        """Ask a job to stop; it does so at its next check."""
+        with self._db.write() as connection:
+            jobs.request_cancel(connection, job_id)
+        progress = self._running.get(job_id)
+        if progress is not None:
+            progress.stop()
+
+    def wait(self, job_id: str, timeout: float | None = None) -> None:
+        """Until a job that this process started has ended."""
+        self._threads[job_id].join(timeout)
+
+    def _acquire(self, kind: str) -> tuple[str, Progress]:
+        job_id, progress = uuid.uuid4().hex, Progress()
+        self._running[job_id] = progress
+        with self._db.write() as connection:
+            holder = jobs.acquire(connection, job_id, kind, at=now(), clock=time.time())
+        if holder is not None:
+            del self._running[job_id]
+            raise BusyError(f"Another job is running: {holder.kind}.")
+        return job_id, progress
+
+    def _run_quietly(self, job_id: str, progress: Progress, work: Work) -> None:
+        try:
+            self._run(job_id, progress, work, None)
+        except TaggerError:
+            pass  # recorded with the job; every tab shows it
+        except Exception:  # noqa: BLE001 - recorded too; a thread has nobody to raise to
+            traceback.print_exc()
+
+    def _run(
+        self, job_id: str, progress: Progress, work: Work, on_progress: Callable[[Progress], None] | None
+    ) -> dict[str, Any]:
+        ended = threading.Event()
+        beat = threading.Thread(target=self._beat, args=(job_id, progress, ended, on_progress), daemon=True)
+        beat.start()
+        state, result, error = "failed", None, None
+        try:
+            result = work(progress)
+            state = "done"
+        except CancelledError as cancelled:
+            state, error = "cancelled", _described(cancelled)
+            raise
+        except Exception as failure:
+            error = _described(failure)
+            raise
+        finally:
+            ended.set()
+            beat.join()
+            with self._db.write() as connection:
+                jobs.release(connection, job_id, state, at=now(), result=result, error=error)
+            self._running.pop(job_id, None)
+        return result
+
+    def _beat(
+        self,
+        job_id: str,
+        progress: Progress,
+        ended: threading.Event,
+        on_progress: Callable[[Progress], None] | None,
+    ) -> None:
+        while not ended.wait(BEAT_EVERY):
+            with self._db.write() as connection:
+                asked = jobs.beat(
+                    connection,
+                    job_id,
+                    clock=time.time(),
+                    done=progress.done,
+                    total=progress.total,
+                    message=progress.message,
+                )
+            if asked:
+                progress.stop()
+            if on_progress is not None:
+                on_progress(progress)
+
+
+def _described(error: Exception) -> dict[str, Any]:
+    if isinstance(error, TaggerError):
+        return {"type": type(error).__name__, "message": str(error), "hint": error.hint}
+    return {"type": type(error).__name__, "message": str(error), "hint": "This is a bug; the log has the details."}

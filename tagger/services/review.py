@@ -1,0 +1,249 @@
+"""Review: which transactions to show, with their tags, and what a person says about them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagger.errors import NotFoundError, TaggerError
+from tagger.labels.labelset import clean_name
+from tagger.labels.truth import NO, NOT_JUDGED, YES
+from tagger.services.store import Store, now
+from tagger.services.view import ABSENT, PREDICTED, REMEMBERED, SOURCES, View
+from tagger.storage import judgements, labels
+from tagger.storage.database import Connection
+from tagger.storage.judgements import Operation
+from tagger.transactions.text import fold_description
+
+PAGE_SIZE = 50  # rows; what a person scrolls through before turning the page, painted in under 50 ms
+VALUES = {"yes": YES, "no": NO, "clear": NOT_JUDGED}
+EVERYTHING, OPEN, CONFIRMED_ONLY = "all", "open", "confirmed"
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What to show. Parts compose: all must hold. `tags` asks for any of them.
+
+    `state` is "all", "open" (not confirmed yet) or "confirmed".
+    """
+
+    text: str = ""
+    tags: tuple[int, ...] = ()
+    state: str = EVERYTHING
+    since: date | None = None
+    until: date | None = None
+    untagged: bool = False
+    ids: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class Tag:
+    """One tag on one row. `count` is how many equal judged descriptions a remembered tag rests on."""
+
+    label_id: int
+    source: str
+    probability: float | None
+    count: int | None = None
+    conflict: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """One transaction as a screen shows it."""
+
+    id: str
+    on: date | None
+    description: str
+    amount: str | None
+    currency: str
+    account: str
+    confirmed: bool
+    tags: tuple[Tag, ...]
+    rejected: tuple[int, ...]
+    waiting: bool
+
+
+@dataclass(frozen=True)
+class Found:
+    """The rows that a filter leaves, newest first, as public ids; and what they hold.
+
+    `per_label` counts tags among them, `n_open` those not confirmed yet.
+    """
+
+    ids: tuple[str, ...]
+    per_label: Mapping[int, int]
+    n_open: int
+
+
+def find(view: View, wanted: Filter) -> Found:
+    """Apply a filter. Newest first; rows of one day in the order in which they came; undated rows last."""
+    kept = np.flatnonzero(_mask(view, wanted))
+    order = np.lexsort((kept, -view.columns.days[kept].astype(np.int64)))
+    rows = kept[order]
+    present = np.count_nonzero(view.sources[rows] != ABSENT, axis=0)
+    return Found(
+        ids=tuple(view.columns.ids[row] for row in rows.tolist()),
+        per_label={label.id: int(present[column]) for column, label in enumerate(view.labels)},
+        n_open=int(np.count_nonzero(~view.truth.confirmed[rows])),
+    )
+
+
+def rows(view: View, ids: Sequence[str]) -> list[Row]:
+    """Those transactions, in that order; ids that are gone are left out."""
+    places = view.columns.row_of_id
+    return [_row(view, places[public_id]) for public_id in ids if public_id in places]
+
+
+def apply(store: Store, operations: Sequence[Mapping[str, Any]]) -> tuple[list[str], dict[str, str]]:
+    """Store what a person did, each step once, each on disk before it is acknowledged.
+
+    Parameters
+    ----------
+    operations : as the transaction list sends them: `operation` (an id that the sender chose), `kind` verdict, confirm
+        or undo, and what belongs to it. One that is stored already is acknowledged again and changes nothing.
+
+    Returns
+    -------
+    The ids that are stored, and for the others why not.
+    """
+    done: list[str] = []
+    failed: dict[str, str] = {}
+    with store.db.read() as connection:
+        known = judgements.known_operations(connection, [str(each.get("operation", "")) for each in operations])
+    for each in operations:
+        operation_id = str(each.get("operation", ""))
+        if operation_id in known:
+            done.append(operation_id)
+            continue
+        try:
+            _apply(store, each, operation_id)
+            done.append(operation_id)
+        except TaggerError as error:
+            failed[operation_id] = f"{error} {error.hint}".strip()
+    return done, failed
+
+
+def judge(store: Store, verdicts: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
+    """Single verdicts from a file: (transaction id, label name, yes or no), all or none.
+
+    Raises
+    ------
+    NotFoundError
+        If a transaction is not there; it names the row.
+    """
+    view = store.view()
+    places = view.columns.row_of_id
+    for number, (public_id, _, value) in enumerate(verdicts, start=1):
+        if public_id not in places:
+            raise NotFoundError(
+                f"Verdict {number}: there is no transaction {public_id!r}.", hint="Take the ids from an export."
+            )
+        if value not in VALUES:
+            raise NotFoundError(f"Verdict {number}: {value!r} is no verdict.", hint="Write yes or no.")
+    with store.db.write("judgements", "labels") as connection:
+        label_ids = labels.ensure_labels(connection, [name for _, name, _ in verdicts], at=now(), origin="person")
+        for public_id, name, value in verdicts:
+            operation = Operation(uuid.uuid4().hex, "verdict", store.settings.author, now(), "command")
+            pk = int(view.columns.pks[places[public_id]])
+            judgements.add_verdict(connection, operation, pk, label_ids[name], VALUES[value])
+    return {"judged": len(verdicts)}
+
+
+def _apply(store: Store, each: Mapping[str, Any], operation_id: str) -> None:
+    kind = each.get("kind")
+    if not operation_id or len(operation_id) > 64 or kind not in {"verdict", "confirm", "undo"}:
+        raise TaggerError("This step cannot be read.", hint="Reload the page and try again.")
+    operation = Operation(operation_id, str(kind), store.settings.author, now(), "review")
+    brings_labels = bool(each.get("new_label") or each.get("new_labels"))
+    with store.db.write("judgements", *(("labels",) if brings_labels else ())) as connection:
+        if kind == "undo":
+            judgements.add_undo(connection, operation, str(each.get("target", "")))
+            return
+        found = judgements.transaction_pk(connection, str(each.get("transaction", "")))
+        if kind == "verdict":
+            value = VALUES.get(str(each.get("value")))
+            if value is None:
+                raise TaggerError("This verdict cannot be read.", hint="Reload the page and try again.")
+            judgements.add_verdict(connection, operation, found, _label_id(connection, each), value)
+        else:
+            live = {label.id for label in labels.live_labels(connection)}
+            present = {int(label_id) for label_id in each.get("present", ())} & live
+            new = [clean_name(str(name)) for name in each.get("new_labels", ())]
+            present |= set(labels.ensure_labels(connection, new, at=now(), origin="person").values())
+            judgements.add_confirmations(connection, operation, {found: present}, covers=sorted(live | present))
+
+
+def _label_id(connection: Connection, each: Mapping[str, Any]) -> int:
+    if each.get("new_label"):
+        name = str(each["new_label"])
+        return labels.ensure_labels(connection, [name], at=now(), origin="person")[name]
+    wanted = each.get("label")
+    for label in labels.live_labels(connection):
+        if label.id == wanted:
+            return label.id
+    raise NotFoundError("This label is not in use any more.", hint="Reload the page to see the labels of now.")
+
+
+def _mask(view: View, wanted: Filter) -> NDArray[np.bool_]:
+    columns = view.columns
+    mask = np.ones(len(columns), dtype=bool)
+    words = fold_description(wanted.text).split()
+    if words:
+        hits = np.fromiter((all(word in fold for word in words) for fold in columns.folds), dtype=bool)
+        mask &= hits[columns.fold_index]
+    if wanted.tags:
+        chosen = [view.column_of[label_id] for label_id in wanted.tags if label_id in view.column_of]
+        mask &= (view.sources[:, chosen] != ABSENT).any(axis=1)
+    if wanted.untagged:
+        mask &= (view.sources == ABSENT).all(axis=1)
+    if wanted.state == OPEN:
+        mask &= ~view.truth.confirmed
+    elif wanted.state == CONFIRMED_ONLY:
+        mask &= view.truth.confirmed
+    if wanted.since is not None:
+        mask &= columns.days >= wanted.since.toordinal()
+    if wanted.until is not None:
+        mask &= (columns.days <= wanted.until.toordinal()) & (columns.days > 0)
+    return mask
+
+
+def _row(view: View, row: int) -> Row:
+    columns = view.columns
+    sources = view.sources[row]
+    probabilities = view.tagging.probabilities[columns.text_index[row]]
+    fold = columns.fold_index[row]
+    tags = []
+    for column in np.flatnonzero(sources != ABSENT).tolist():
+        source, probability = sources[column], float(probabilities[column])
+        remembered = source == REMEMBERED
+        tags.append(
+            Tag(
+                label_id=view.labels[column].id,
+                source=SOURCES[source],
+                probability=probability if source == PREDICTED else None,
+                count=int(view.remembered.counts[fold]) if remembered else None,
+                conflict=remembered and bool(view.remembered.conflict[fold]),
+            )
+        )
+    # The surest first: verdicts, then memory, then predictions by probability.
+    tags.sort(key=lambda tag: (-SOURCES.index(tag.source), -(tag.probability or 0.0)))
+    confirmed = bool(view.truth.confirmed[row])
+    rejected = [] if confirmed else np.flatnonzero(view.truth.values[row] == NO).tolist()
+    return Row(
+        id=columns.ids[row],
+        on=date.fromordinal(int(columns.days[row])) if columns.days[row] else None,
+        description=columns.descriptions[row],
+        amount=columns.amounts[row],
+        currency=columns.currencies[row],
+        account=columns.accounts[row],
+        confirmed=confirmed,
+        tags=tuple(tags),
+        rejected=tuple(view.labels[column].id for column in rejected),
+        waiting=bool(np.isnan(probabilities).all()) and bool(view.labels) and view.tagging.n_waiting > 0,
+    )

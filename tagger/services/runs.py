@@ -1,0 +1,106 @@
+"""Runs as a person sees them: list, look, promote, discard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tagger.errors import NotFoundError
+from tagger.services.store import Store, now
+from tagger.storage import runs
+from tagger.storage.database import Connection
+from tagger.storage.runs import STARTER, RunRow
+
+
+def overview(store: Store) -> list[dict[str, Any]]:
+    """Every run, newest first, the starter last."""
+    with store.db.read() as connection:
+        known = runs.runs(connection)
+        current = runs.current(connection)
+    rows = [
+        {
+            "run_id": run.id,
+            "created_at": run.created_at.isoformat(timespec="seconds") + "Z",
+            "current": run.id == current.run_id,
+            "macro_f1": run.summary["macro"]["f1"],
+            "micro_f1": run.summary["micro"]["f1"],
+        }
+        for run in known
+    ]
+    starter = store.starter()
+    if starter is not None:
+        # Its own training rows would flatter it, so it has no score here.
+        rows.append(
+            {
+                "run_id": STARTER,
+                "created_at": starter.created_at,
+                "current": current.run_id == STARTER,
+                "macro_f1": None,
+                "micro_f1": None,
+            }
+        )
+    return rows
+
+
+def show(store: Store, run_id: str) -> dict[str, Any]:
+    """A run's recipe, thresholds and scores."""
+    bundle = store.bundle(run_id)
+    return {
+        "run_id": bundle.run_id,
+        "created_at": bundle.created_at,
+        "encoder": bundle.encoder,
+        "recipe": bundle.recipe,
+        "thresholds": {name: value for (_, name), value in zip(bundle.labels, bundle.thresholds, strict=True)},
+        **({} if bundle.run_id == STARTER else bundle.summary),
+    }
+
+
+def current_id(store: Store) -> str:
+    with store.db.read() as connection:
+        return runs.current(connection).run_id
+
+
+def newest(store: Store) -> RunRow | None:
+    """The run trained last that was not discarded."""
+    with store.db.read() as connection:
+        known = runs.runs(connection)
+    return known[0] if known else None
+
+
+def promote(store: Store, run_id: str) -> dict[str, Any]:
+    """Let a run tag transactions from now on, with its newest saved thresholds."""
+    bundle = store.bundle(run_id)
+    with store.db.write("runs") as connection:
+        versions = runs.threshold_versions(connection, bundle.run_id)
+        runs.set_current(
+            connection,
+            bundle.run_id,
+            versions[0].id if versions else None,
+            author=store.settings.author,
+            at=now(),
+        )
+    return {"run_id": bundle.run_id, "current": True}
+
+
+def discard(store: Store, run_id: str) -> dict[str, Any]:
+    """Throw a run away; if it was current, the one before it is current again.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such run, or it is the starter.
+    """
+    bundle = store.bundle(run_id)
+    if bundle.run_id == STARTER:
+        raise NotFoundError("The starter cannot be discarded.", hint="Promote another run instead.")
+    with store.db.write("runs") as connection:
+        runs.discard_run(connection, bundle.run_id, now())
+    store.remove_bundle(bundle.run_id)
+    return {"run_id": bundle.run_id, "discarded": True}
+
+
+def discard_sample_runs(connection: Connection) -> list[str]:
+    """Throw away every run that learned from the sample; their ids."""
+    gone = [run.id for run in runs.runs(connection) if run.uses_sample]
+    for run_id in gone:
+        runs.discard_run(connection, run_id, now())
+    return gone

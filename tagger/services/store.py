@@ -1,0 +1,208 @@
+"""The one door to a home: its database, runs, derived files and encoder. Pages and the command line open it once."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from tagger.config import Settings
+from tagger.errors import BundleError, NotFoundError
+from tagger.labels.labelset import Label, fold_name
+from tagger.labels.truth import Truth
+from tagger.services.encoding import Encoding
+from tagger.services.view import Columns, Tagging, View
+from tagger.storage import judgements, labels, runs, transactions
+from tagger.storage.database import Database
+from tagger.storage.matrices import KeyedMatrix
+from tagger.storage.runs import STARTER, Bundle, CurrentRun
+
+REBUILD_FROM = 10_000  # undone rows; above, reading everything again is simpler and as fast
+
+
+def now() -> datetime:
+    """UTC without a zone: what SQLite gives back is what was put in."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+@dataclass
+class _Cache:
+    """Each piece with the revisions it was built from."""
+
+    columns: tuple[int, Columns] | None = None
+    truth: tuple[tuple[int, ...], int, Truth, tuple[Label, ...]] | None = None
+    view: tuple[tuple[int, ...], int, View] | None = None
+    bundles: dict[str, Bundle] = field(default_factory=dict)
+    matrices: dict[str, KeyedMatrix] = field(default_factory=dict)
+
+
+class Store:
+    """Everything under one home. Safe to share between threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.db = Database(settings.database_path)
+        settings.runs_path.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.RLock()
+        self.encoding = Encoding(settings)
+        self._cache = _Cache()
+
+    def predictions(self, bundle: Bundle) -> KeyedMatrix:
+        """The stored probabilities of a run, in the order of its own labels."""
+        with self._lock:
+            if bundle.run_id not in self._cache.matrices:
+                folder = self.settings.predictions_path / bundle.run_id
+                self._cache.matrices[bundle.run_id] = KeyedMatrix(folder, len(bundle.labels), np.float32)
+            return self._cache.matrices[bundle.run_id]
+
+    def bundle(self, run_id: str) -> Bundle:
+        """A run by its id, or the start of it that no other run shares.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such run, or several start so.
+        """
+        with self._lock:
+            if run_id not in self._cache.bundles:
+                folder = (
+                    self.settings.starter_path if run_id == STARTER else self.settings.runs_path / self._full(run_id)
+                )
+                bundle = runs.read_bundle(folder)
+                self._cache.bundles[run_id] = bundle
+            return self._cache.bundles[run_id]
+
+    def remove_bundle(self, run_id: str) -> None:
+        """Delete a discarded run's files and what was derived from it."""
+        with self._lock:
+            self._cache.bundles.pop(run_id, None)
+            self._cache.matrices.pop(run_id, None)
+            runs.remove_bundle(self.settings.runs_path / run_id)
+            shutil.rmtree(self.settings.predictions_path / run_id, ignore_errors=True)
+
+    def folder(self, run_id: str) -> Path:
+        """Where a run lies."""
+        return self.settings.starter_path if run_id == STARTER else self.settings.runs_path / self._full(run_id)
+
+    def label_columns(self, bundle: Bundle, label_set: tuple[Label, ...]) -> list[int]:
+        """For each label of the store its column in the run, or -1. Another store's run is met by folded name."""
+        if bundle.store_id == self.db.store_id:
+            by_id = {label_id: column for column, (label_id, _) in enumerate(bundle.labels)}
+            return [by_id.get(label.id, -1) for label in label_set]
+        by_name = {fold_name(name): column for column, (_, name) in enumerate(bundle.labels)}
+        return [by_name.get(fold_name(label.name), -1) for label in label_set]
+
+    def starter(self) -> Bundle | None:
+        """The run that came with the program, if it is there and whole."""
+        try:
+            return self.bundle(STARTER)
+        except (NotFoundError, BundleError):
+            return None
+
+    def view(self) -> View:
+        """The store as it is now."""
+        with self._lock:
+            revision = self.db.revision("transactions", "judgements", "labels", "runs")
+            cached = self._cache.view
+            if cached is not None and cached[0] == revision and cached[2].tagging.n_waiting == 0:
+                return cached[2]
+            columns = self._columns(revision[0])
+            truth, label_set = self._truth(columns, (revision[0], revision[2]))
+            tagging = self._tagging(columns, label_set)
+            if cached is not None and cached[0] == revision and cached[1] == tagging.n_waiting:
+                return cached[2]
+            with self.db.read() as connection:
+                sample = frozenset(batch.id for batch in transactions.batches(connection) if batch.is_sample)
+            view = View(columns, label_set, truth, tagging, sample)
+            self._cache.view = (revision, tagging.n_waiting, view)
+            return view
+
+    def close(self) -> None:
+        self.db.close()
+
+    def _columns(self, revision: int) -> Columns:
+        if self._cache.columns is None or self._cache.columns[0] != revision:
+            with self.db.read() as connection:
+                self._cache.columns = (revision, Columns(transactions.load(connection)))
+        return self._cache.columns[1]
+
+    def _truth(self, columns: Columns, revision: tuple[int, ...]) -> tuple[Truth, tuple[Label, ...]]:
+        """Bring the truth up to date; only what was judged since is read, unless rows or labels changed."""
+        cached = self._cache.truth
+        with self.db.read() as connection:
+            newest = judgements.last_seq(connection)
+            touched = set() if cached is None else judgements.touched_by_undos(connection, cached[1])
+            if cached is None or cached[0] != revision or len(touched) > REBUILD_FROM:
+                known = labels.all_labels(connection)
+                live = tuple(label for label in known if not label.archived and label.merged_into is None)
+                merged = {label.id: label.merged_into for label in known if label.merged_into is not None}
+                truth = Truth(len(columns), [label.id for label in live], merged)
+                truth.apply(judgements.judgements(connection, columns.row_of))
+            elif cached[1] == newest:
+                return cached[2], cached[3]
+            else:
+                live = cached[3]
+                truth = cached[2].copy()  # views that are in use keep the old one
+                truth.reset(columns.row_of[pk] for pk in touched if pk in columns.row_of)
+                truth.apply(judgements.judgements(connection, columns.row_of, after_seq=cached[1], all_of=touched))
+        self._cache.truth = (revision, newest, truth, live)
+        return truth, live
+
+    def _tagging(self, columns: Columns, label_set: tuple[Label, ...]) -> Tagging:
+        with self.db.read() as connection:
+            current = runs.current(connection)
+            versions = {version.id: version for version in runs.threshold_versions(connection, current.run_id)}
+        version = versions.get(current.threshold_version_id or -1)
+        bundles = self.tagging_bundles(current.run_id)
+        if version is not None and bundles:
+            bundles[0] = replace(bundles[0], thresholds=version.thresholds)
+        return self._tagging_by(bundles, current, columns, label_set)
+
+    def tagging_under(self, bundle: Bundle, columns: Columns, label_set: tuple[Label, ...]) -> Tagging:
+        """What the store would look like if that run were current."""
+        bundles = [bundle, *self.tagging_bundles(bundle.run_id)[1:]]
+        return self._tagging_by(bundles, CurrentRun(bundle.run_id, None), columns, label_set)
+
+    def _tagging_by(
+        self, bundles: list[Bundle], current: CurrentRun, columns: Columns, label_set: tuple[Label, ...]
+    ) -> Tagging:
+        """Fill the label set's columns: the first run that knows a label answers for it."""
+        probabilities = np.full((len(columns.texts), len(label_set)), np.nan, dtype=np.float32)
+        thresholds = np.full(len(label_set), np.nan)
+        by_starter = np.zeros(len(label_set), dtype=bool)
+        n_waiting = 0
+        for bundle in bundles:
+            own = np.asarray(self.label_columns(bundle, label_set), dtype=np.intp)
+            new = np.flatnonzero((own >= 0) & np.isnan(thresholds))
+            if new.size == 0:
+                continue
+            thresholds[new] = np.asarray(bundle.thresholds)[own[new]]
+            by_starter[new] = bundle.run_id == STARTER and current.run_id != STARTER
+            matrix = self.predictions(bundle)
+            missing = set(matrix.missing(columns.text_keys))
+            n_waiting = max(n_waiting, len(missing))
+            rows = np.flatnonzero([key not in missing for key in columns.text_keys])
+            stored = matrix.rows([columns.text_keys[row] for row in rows.tolist()])
+            probabilities[np.ix_(rows, new)] = stored[:, own[new]]
+        return Tagging(current.run_id, current.threshold_version_id, probabilities, thresholds, by_starter, n_waiting)
+
+    def tagging_bundles(self, run_id: str) -> list[Bundle]:
+        """The run, then the starter for the labels that the run does not know."""
+        starter = self.starter()
+        if run_id == STARTER:
+            return [starter] if starter is not None else []
+        return [self.bundle(run_id)] + ([starter] if starter is not None else [])
+
+    def _full(self, prefix: str) -> str:
+        with self.db.read() as connection:
+            known = [run.id for run in runs.runs(connection)]
+        if prefix in known:
+            return prefix
+        matches = [run_id for run_id in known if run_id.startswith(prefix)]
+        if len(matches) != 1:
+            raise NotFoundError(f"There is no run {prefix!r}.", hint="List the runs: tagger runs list.")
+        return matches[0]

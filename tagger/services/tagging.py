@@ -1,0 +1,73 @@
+"""From descriptions to probabilities: only what is missing is encoded, only what is missing is predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from tagger.errors import EncoderError
+from tagger.services.encoding import CHUNK, Encoding
+from tagger.services.progress import Progress
+from tagger.services.store import Store
+from tagger.storage.matrices import KeyedMatrix, text_key
+from tagger.storage.runs import Bundle
+
+if TYPE_CHECKING:
+    from tagger.learning.model import Model
+
+
+def model_of(encoding: Encoding, bundle: Bundle) -> Model:
+    """The model of a run, ready to predict.
+
+    Raises
+    ------
+    EncoderError
+        If its head was trained on another encoder's embeddings.
+    BundleError
+        If the run is damaged.
+    """
+    # torch is imported where it is used: most screens need none of it.
+    from tagger.learning.model import Model  # noqa: PLC0415
+    from tagger.learning.recipe import Recipe  # noqa: PLC0415
+
+    if bundle.encoder != encoding.encoder.family:
+        raise EncoderError(
+            f"The run {bundle.run_id!r} was trained with another encoder.",
+            hint="Set TAGGER_ENCODER as it was when the run was trained, or train again with this encoder.",
+        )
+    recipe = Recipe.from_dict(bundle.recipe)
+    return Model.from_tensors(recipe.features, recipe.head, bundle.head)
+
+
+def tag_all(store: Store, progress: Progress) -> dict[str, Any]:
+    """Give every stored text its probabilities under the current run (and the starter, where it helps out)."""
+    view = store.view()
+    n_encoded = 0
+    for bundle in store.tagging_bundles(view.tagging.run_id):
+        if any(column >= 0 for column in store.label_columns(bundle, view.labels)):
+            n_encoded += predict_missing(store, bundle, view.columns.texts, progress)
+    return {"texts": len(view.columns.texts), "encoded": n_encoded}
+
+
+def predict_missing(store: Store, bundle: Bundle, texts: Iterable[str], progress: Progress) -> int:
+    """Give texts their probabilities under a run; how many had to be encoded."""
+    return fill(store.encoding, bundle, store.predictions(bundle), texts, progress)
+
+
+def fill(encoding: Encoding, bundle: Bundle, matrix: KeyedMatrix, texts: Iterable[str], progress: Progress) -> int:
+    """Predict chunk by chunk, so that the first rows show their tags long before the last."""
+    by_key = {text_key(text): text for text in texts}
+    missing = matrix.missing(by_key)
+    if not missing:
+        return 0
+    progress.stage("Loading the encoder")
+    model = model_of(encoding, bundle)
+    n_encoded = 0
+    for start in range(0, len(missing), CHUNK):
+        progress.report(start, len(missing), "Tagging")
+        keys = missing[start : start + CHUNK]
+        vectors, fresh = encoding.embed([by_key[key] for key in keys], progress)
+        matrix.add(keys, model.probabilities(vectors))
+        n_encoded += fresh
+    progress.report(len(missing), len(missing))
+    return n_encoded

@@ -1,0 +1,297 @@
+"""Retraining: fit on what people judged, score out of fold, choose thresholds, write a run, compare it."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagger.errors import TrainingError
+from tagger.learning.memory import later_batch_predictions
+from tagger.learning.metrics import LabelScore, score_labels, summarize
+from tagger.learning.recipe import Recipe, resolve
+from tagger.learning.thresholds import ChosenThreshold, choose_thresholds, parse_chooser
+from tagger.services.evidence import Evidence, gather, group_hashes
+from tagger.services.progress import Progress
+from tagger.services.runs import promote
+from tagger.services.store import Store, now
+from tagger.services.tagging import predict_missing
+from tagger.services.view import ABSENT, View
+from tagger.storage import judgements, runs
+from tagger.storage.runs import Bundle, RunRow, write_bundle
+
+MEASURED_ON = "out-of-fold"
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """What a head learns from: rows with a judged label, and labels with a positive."""
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    y_true: NDArray[np.bool_]
+    judged: NDArray[np.bool_]
+    groups: NDArray[np.int64]
+
+    @property
+    def n_groups(self) -> int:
+        return int(np.unique(self.groups).size)
+
+
+def training_set(view: View) -> TrainingSet:
+    """The judged part of the store, in the order in which it was judged.
+
+    Raises
+    ------
+    TrainingError
+        If nothing is judged, or no label has an example.
+    """
+    rows = view.judged_rows
+    if rows.size == 0:
+        raise TrainingError(
+            "Nothing has been reviewed yet.", hint="Confirm some transactions on the Review page first."
+        )
+    columns = np.flatnonzero(view.truth.y_true[rows].any(axis=0))
+    if columns.size == 0:
+        raise TrainingError("No tag has an example yet.", hint="Confirm a transaction that has at least one tag.")
+    judged = view.truth.judged[np.ix_(rows, columns)]
+    kept = judged.any(axis=1)
+    rows = rows[kept]
+    return TrainingSet(
+        rows=rows,
+        columns=columns,
+        y_true=view.truth.y_true[np.ix_(rows, columns)],
+        judged=judged[kept],
+        groups=view.columns.group_index[rows].astype(np.int64),
+    )
+
+
+def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool = False) -> dict[str, Any]:
+    """Train a run from everything judged.
+
+    Returns
+    -------
+    The object of the command line's `train`, and `comparison` with the run that was current.
+
+    Raises
+    ------
+    TrainingError
+        If there is too little to learn from.
+    CancelledError
+        If someone asked to stop; nothing is kept.
+    """
+    started = time.perf_counter()
+    view = store.view()
+    data = training_set(view)
+    recipe = resolve(recipe, data.n_groups)
+    progress.stage("Reading descriptions")
+    texts = [view.columns.texts[place] for place in view.columns.text_index[data.rows].tolist()]
+    vectors, _ = store.encoding.embed(texts, progress)
+    encoded = time.perf_counter()
+
+    fitted = _fit(vectors, data, recipe, progress)
+    fit_seconds = time.perf_counter() - encoded
+    keys = [view.columns.folds[place] for place in view.columns.fold_index[data.rows].tolist()]
+    later = later_batch_predictions(
+        keys, data.y_true, data.judged, fitted.y_pred, n_folds=recipe.n_folds, seed=recipe.seed
+    )
+    scores = score_labels(data.y_true, fitted.y_pred, data.judged)
+    names = [view.labels[column].name for column in data.columns]
+    run_id = f"{now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
+    with store.db.read() as connection:
+        last_seq = judgements.last_seq(connection)
+    report = {
+        "run_id": run_id,
+        "n_transactions": int(data.rows.size),
+        "n_groups": data.n_groups,
+        "n_labels": len(names),
+        "measured_on": MEASURED_ON,
+        **described(scores, names, [chosen.value for chosen in fitted.thresholds]),
+        "thresholds_tuned": [chosen.tuned for chosen in fitted.thresholds],
+        "later_batch": {
+            "measured_on": "a random later batch, repeats answered from memory",
+            "share_remembered": later.share_remembered,
+            **summary(score_labels(data.y_true, later.y_pred, data.judged)),
+        },
+        "recipe": recipe.to_dict(),
+        "judged_until": last_seq,
+    }
+    total = time.perf_counter() - started
+    report["seconds"] = {
+        "encode": encoded - started,
+        "fit": fit_seconds,
+        "tune": total - (encoded - started) - fit_seconds,
+        "total": total,
+    }
+    progress.check()
+    progress.stage("Saving the run")
+    bundle = Bundle(
+        run_id=run_id,
+        store_id=store.db.store_id,
+        created_at=now().isoformat(timespec="seconds") + "Z",
+        encoder=store.encoding.encoder.family,
+        recipe=recipe.to_dict(),
+        labels=tuple((view.labels[column].id, view.labels[column].name) for column in data.columns),
+        thresholds=tuple(chosen.value for chosen in fitted.thresholds),
+        summary={key: value for key, value in report.items() if key not in {"run_id", "recipe"}},
+        head=fitted.tensors,
+        evidence={
+            "transaction_ids": _packed_ids([view.columns.ids[row] for row in data.rows.tolist()]),
+            "seen_groups": np.unique(group_hashes([view.columns.groups[place] for place in np.unique(data.groups)])),
+            "y_prob": fitted.y_prob,
+            "y_pred": fitted.y_pred.astype(np.uint8),
+            "folds": fitted.folds.astype(np.int16),
+        },
+    )
+    write_bundle(store.settings.runs_path / run_id, bundle)
+    row = RunRow(run_id, now(), store.settings.author, bool(view.is_sample[data.rows].any()), bundle.summary)
+    with store.db.write("runs") as connection:
+        runs.add_run(connection, row)
+    # The new run's tags are worked out now, so that promoting it later is a single row.
+    predict_missing(store, bundle, view.columns.texts, progress)
+    report["comparison"] = compare(store, run_id)
+    if promote_it:
+        promote(store, run_id)
+    return report
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained head with its honest scores' raw material."""
+
+    tensors: dict[str, NDArray[Any]]
+    thresholds: list[ChosenThreshold]
+    y_prob: NDArray[np.float32]
+    y_pred: NDArray[np.bool_]
+    folds: NDArray[np.int64]
+
+
+def _fit(vectors: NDArray[np.float32], data: TrainingSet, recipe: Recipe, progress: Progress) -> Fitted:
+    # torch is imported where it is used: most screens need none of it.
+    from tagger.learning.crossfit import cross_fitted_predictions, out_of_fold  # noqa: PLC0415
+    from tagger.learning.model import Model  # noqa: PLC0415
+
+    progress.stage("Training")
+    oof = out_of_fold(
+        vectors,
+        data.y_true,
+        data.judged,
+        data.groups,
+        recipe,
+        progress=lambda done, total: progress.report(done, total + 1, "Training"),
+        cancelled=progress.cancelled,
+        on_epoch=lambda epoch: progress.curve.append(asdict(epoch)),
+    )
+    model = Model.fit(vectors, data.y_true, data.judged, recipe, groups=data.groups, cancelled=progress.cancelled)
+    progress.stage("Choosing thresholds")
+    chooser = parse_chooser(recipe.thresholds)
+    return Fitted(
+        tensors=dict(model.tensors()),
+        thresholds=choose_thresholds(data.y_true, oof.y_prob, data.judged, data.groups, chooser),
+        y_prob=oof.y_prob,
+        y_pred=cross_fitted_predictions(oof, data.y_true, data.judged, data.groups, chooser),
+        folds=oof.folds,
+    )
+
+
+def since_last_run(store: Store) -> dict[str, Any]:
+    """What there is to learn from, and how much of it came after the last run."""
+    view = store.view()
+    with store.db.read() as connection:
+        known = runs.runs(connection)
+        newest = judgements.newest_by_transaction(connection)
+    until = known[0].summary.get("judged_until", 0) if known else 0
+    rows = view.judged_rows
+    new = sum(1 for row in rows.tolist() if newest.get(int(view.columns.pks[row]), 0) > until)
+    return {
+        "judged": int(rows.size),
+        "new": new if known else int(rows.size),
+        "positives": int(np.count_nonzero(view.truth.y_true[rows].any(axis=0))),
+        "last_run_id": known[0].id if known else None,
+    }
+
+
+def compare(store: Store, run_id: str, with_run_id: str | None = None) -> dict[str, Any]:
+    """A run beside another (default: the current one), label by label, on rows that neither learned from.
+
+    `comparable` is False where there are no such rows; then there is no number to show.
+    """
+    view = store.view()
+    other_id = with_run_id or view.tagging.run_id
+    bundle, other = store.bundle(run_id), store.bundle(other_id)
+    mine, theirs = gather(store, view, bundle), gather(store, view, other)
+    _, my_rows, their_rows = np.intersect1d(mine.rows, theirs.rows, return_indices=True)
+    my_scores, their_scores = _scores_by_label(mine, my_rows), _scores_by_label(theirs, their_rows)
+    labels = []
+    for column, label in enumerate(view.labels):
+        before, after = their_scores.get(column), my_scores.get(column)
+        if before is None and after is None:
+            continue
+        known = after or before
+        labels.append(
+            {
+                "label": label.name,
+                "support": known.support if known is not None else 0,
+                "before": None if before is None else before.f1,
+                "after": None if after is None else after.f1,
+            }
+        )
+    shared = sorted(set(my_scores) & set(their_scores))
+    return {
+        "run_id": run_id,
+        "with": other_id,
+        "measured_on": "descriptions that neither run learned from",
+        "n_transactions": int(my_rows.size),
+        "comparable": bool(my_rows.size and shared),
+        "labels": labels,
+        "before": summary([their_scores[column] for column in shared]),
+        "after": summary([my_scores[column] for column in shared]),
+        "changed_transactions": _changed(store, view, bundle),
+    }
+
+
+def described(scores: Sequence[LabelScore], names: Sequence[str], thresholds: Sequence[float]) -> dict[str, Any]:
+    """Micro, macro and labels, as the command line prints them; undefined is None."""
+    return {
+        **summary(scores),
+        "labels": [
+            {
+                "label": name,
+                "threshold": threshold,
+                "precision": score.precision,
+                "recall": score.recall,
+                "f1": score.f1,
+                "support": score.support,
+            }
+            for name, threshold, score in zip(names, thresholds, scores, strict=True)
+        ],
+    }
+
+
+def summary(scores: Sequence[LabelScore]) -> dict[str, Any]:
+    """Micro and macro as plain values."""
+    summed = summarize(scores)
+    return {"micro": asdict(summed.micro), "macro": asdict(summed.macro)}
+
+
+def _scores_by_label(evidence: Evidence, places: NDArray[np.intp]) -> dict[int, LabelScore]:
+    scores = score_labels(evidence.y_true[places], evidence.y_pred[places], evidence.judged[places])
+    return dict(zip(evidence.columns.tolist(), scores, strict=True))
+
+
+def _changed(store: Store, view: View, bundle: Bundle) -> int | None:
+    """How many stored transactions would show other tags under the run; None if it is not worked out yet."""
+    if store.predictions(bundle).missing(view.columns.text_keys):
+        return None
+    would_be = replace(view, tagging=store.tagging_under(bundle, view.columns, view.labels))
+    differs = (would_be.sources != ABSENT) != (view.sources != ABSENT)
+    return int(np.count_nonzero(differs.any(axis=1)))
+
+
+def _packed_ids(ids: Sequence[str]) -> NDArray[np.uint8]:
+    return np.frombuffer(bytes.fromhex("".join(ids)), dtype=np.uint8).reshape(len(ids), 16).copy()

@@ -1,0 +1,267 @@
+"""Thresholds: what to draw, what would flip, and saving a version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagger.errors import SettingError
+from tagger.labels.labelset import Label, find
+from tagger.labels.truth import NOT_JUDGED
+from tagger.learning.metrics import score_labels
+from tagger.learning.thresholds import apply_thresholds, choose_thresholds, parse_chooser
+from tagger.services.evidence import gather
+from tagger.services.store import Store, now
+from tagger.services.training import described
+from tagger.storage import runs
+from tagger.storage.runs import STARTER, ThresholdVersion
+
+MAX_FLIPS = 100  # groups of equal descriptions in the list; the counts are always of all
+
+
+@dataclass(frozen=True)
+class LabelTuning:
+    """One label's slider and what it is measured on.
+
+    Attributes
+    ----------
+    saved, draft : the threshold in use, and where the slider stands.
+    optimum : best F1 on the evidence by the run's own way to choose; None where there is too little to tune on.
+    scores, truth : float32 and bool (n_judged,), the judged rows' out-of-fold probabilities and verdicts.
+    """
+
+    label: Label
+    saved: float
+    draft: float
+    optimum: float | None
+    tuned: bool
+    note: str
+    scores: NDArray[np.float32]
+    truth: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """All sliders of the current run."""
+
+    run_id: str
+    version_id: int | None
+    labels: tuple[LabelTuning, ...]
+    n_transactions: int
+    measured_on: str
+    unknown: tuple[str, ...]
+
+    @property
+    def saved(self) -> dict[int, float]:
+        return {each.label.id: each.saved for each in self.labels}
+
+    @property
+    def drafts(self) -> dict[int, float]:
+        return {each.label.id: each.draft for each in self.labels}
+
+
+@dataclass(frozen=True)
+class Flip:
+    """Transactions of one description that gain or lose a tag."""
+
+    description: str
+    label: Label
+    gains: bool
+    count: int
+    probability: float
+
+
+@dataclass(frozen=True)
+class Flips:
+    """Everything that would change between two sets of thresholds; `groups` holds the largest."""
+
+    n_gained: int
+    n_lost: int
+    n_transactions: int
+    groups: tuple[Flip, ...]
+
+
+def panel(store: Store) -> Panel:
+    """The current run's sliders, with the rows that they are fairly measured on."""
+    view = store.view()
+    bundle = store.bundle(view.tagging.run_id)
+    evidence = gather(store, view, bundle)
+    chooser = parse_chooser(str(bundle.recipe.get("thresholds", "grid")))
+    chosen = choose_thresholds(evidence.y_true, evidence.y_prob, evidence.judged, evidence.groups, chooser)
+    with store.db.read() as connection:
+        draft = runs.draft(connection, bundle.run_id, store.settings.author)
+    labels = []
+    for place, column in enumerate(evidence.columns.tolist()):
+        label, judged = view.labels[column], evidence.judged[:, place]
+        saved = float(view.tagging.thresholds[column])
+        labels.append(
+            LabelTuning(
+                label=label,
+                saved=saved,
+                draft=float(draft.get(str(label.id), saved)),
+                optimum=chosen[place].value if chosen[place].tuned else None,
+                tuned=chosen[place].tuned,
+                note="" if chosen[place].tuned else _too_few(chosen[place].n_positive_groups),
+                scores=evidence.y_prob[judged, place],
+                truth=evidence.y_true[judged, place],
+            )
+        )
+    return Panel(
+        run_id=bundle.run_id,
+        version_id=view.tagging.threshold_version_id,
+        labels=tuple(labels),
+        n_transactions=int(evidence.rows.size),
+        measured_on=_measured_on(bundle.run_id, int(evidence.rows.size)),
+        unknown=tuple(label.name for column, label in enumerate(view.labels) if column not in set(evidence.columns)),
+    )
+
+
+def flips(store: Store, before: Mapping[int, float], after: Mapping[int, float]) -> Flips:
+    """Transactions that would gain or lose a tag; what people decided or memory answers does not flip."""
+    view = store.view()
+    changed = [
+        column
+        for column, label in enumerate(view.labels)
+        if label.id in after and before.get(label.id) != after[label.id]
+    ]
+    if not changed:
+        return Flips(0, 0, 0, ())
+    probabilities = view.tagging.probabilities[:, changed]
+    was = apply_thresholds(probabilities, [before[view.labels[column].id] for column in changed])
+    will = apply_thresholds(probabilities, [after[view.labels[column].id] for column in changed])
+    places = view.columns.text_index
+    open_cells = view.truth.values[:, changed] == NOT_JUDGED
+    open_cells &= ~view.remembered.judged[view.columns.fold_index][:, changed]
+    moved = (was != will)[places] & open_cells
+    gained = moved & will[places]
+    groups = []
+    for place, column in enumerate(changed):
+        rows = np.flatnonzero(moved[:, place])
+        _, first, counts = np.unique(view.columns.fold_index[rows], return_index=True, return_counts=True)
+        for start, count in zip(first.tolist(), counts.tolist(), strict=True):
+            row = int(rows[start])
+            groups.append(
+                Flip(
+                    description=view.columns.descriptions[row],
+                    label=view.labels[column],
+                    gains=bool(gained[row, place]),
+                    count=count,
+                    probability=float(probabilities[places[row], place]),
+                )
+            )
+    groups.sort(key=lambda flip: (-flip.count, flip.description, flip.label.name))
+    return Flips(
+        n_gained=int(np.count_nonzero(gained)),
+        n_lost=int(np.count_nonzero(moved & ~gained)),
+        n_transactions=int(np.count_nonzero(moved.any(axis=1))),
+        groups=tuple(groups[:MAX_FLIPS]),
+    )
+
+
+def keep_draft(store: Store, run_id: str, thresholds: Mapping[int, float]) -> None:
+    """Remember where the sliders stand, so that a reload or another page loses nothing."""
+    with store.db.write() as connection:
+        runs.set_draft(
+            connection, run_id, store.settings.author, {str(label_id): value for label_id, value in thresholds.items()}
+        )
+
+
+def save(store: Store, thresholds: Mapping[int, float], *, note: str = "", run_id: str | None = None) -> int:
+    """Store a new version of a run's thresholds and, for the current run, use it.
+
+    Parameters
+    ----------
+    thresholds : by label id; labels left out keep what they have.
+
+    Returns
+    -------
+    The version's number.
+
+    Raises
+    ------
+    SettingError
+        If a threshold is not between 0 and 1.
+    """
+    for value in thresholds.values():
+        if not 0 <= value <= 1:
+            raise SettingError(f"A threshold of {value} means nothing.", hint="Give a number from 0 to 1.")
+    view = store.view()
+    bundle = store.bundle(run_id or view.tagging.run_id)
+    own = store.label_columns(bundle, view.labels)
+    values = list(_in_use(store, bundle.run_id))
+    for column, label in enumerate(view.labels):
+        if own[column] >= 0 and label.id in thresholds:
+            values[own[column]] = float(thresholds[label.id])
+    with store.db.write("runs") as connection:
+        version = runs.add_threshold_version(
+            connection, bundle.run_id, values, author=store.settings.author, note=note, at=now()
+        )
+        if bundle.run_id == runs.current(connection).run_id:
+            runs.set_current(connection, bundle.run_id, version, author=store.settings.author, at=now())
+        runs.set_draft(connection, bundle.run_id, store.settings.author, {})
+    return version
+
+
+def show(store: Store, run_id: str | None = None) -> dict[str, Any]:
+    """A run's thresholds with what they score on its evidence."""
+    view = store.view()
+    bundle = store.bundle(run_id or view.tagging.run_id)
+    evidence = gather(store, view, bundle)
+    values = _in_use(store, bundle.run_id)
+    thresholds = [values[column] for column in evidence.own_columns.tolist()]
+    names = [view.labels[column].name for column in evidence.columns.tolist()]
+    y_pred = apply_thresholds(evidence.y_prob, thresholds)
+    return {
+        "run_id": bundle.run_id,
+        "measured_on": _measured_on(bundle.run_id, int(evidence.rows.size)),
+        "n_transactions": int(evidence.rows.size),
+        **described(score_labels(evidence.y_true, y_pred, evidence.judged), names, thresholds),
+    }
+
+
+def history(store: Store, run_id: str | None = None) -> list[ThresholdVersion]:
+    """Saved versions of a run's thresholds, newest first."""
+    bundle = store.bundle(run_id or store.view().tagging.run_id)
+    with store.db.read() as connection:
+        return runs.threshold_versions(connection, bundle.run_id)
+
+
+def by_name(store: Store, values: Mapping[str, float]) -> dict[int, float]:
+    """Thresholds by label name to thresholds by label id.
+
+    Raises
+    ------
+    SettingError
+        If a label does not exist.
+    """
+    view = store.view()
+    result = {}
+    for name, value in values.items():
+        label = find(view.labels, name)
+        if label is None:
+            raise SettingError(f"There is no label {name!r}.", hint="List the labels: tagger labels list.")
+        result[label.id] = value
+    return result
+
+
+def _in_use(store: Store, run_id: str) -> Sequence[float]:
+    with store.db.read() as connection:
+        current = runs.current(connection)
+        versions = runs.threshold_versions(connection, run_id)
+    if run_id == current.run_id:
+        versions = [version for version in versions if version.id == current.threshold_version_id]
+    return versions[0].thresholds if versions else store.bundle(run_id).thresholds
+
+
+def _measured_on(run_id: str, n_rows: int) -> str:
+    if run_id == STARTER:
+        return f"{n_rows:,} transactions you judged, of descriptions the starter never saw"
+    return f"{n_rows:,} judged transactions, out of fold: each scored by a head that never saw its description"
+
+
+def _too_few(n_groups: int) -> str:
+    return f"n = {n_groups}: too few different descriptions to tune, kept at the default"

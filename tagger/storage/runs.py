@@ -1,0 +1,264 @@
+"""Runs: immutable bundles on disk, and rows that say which one is current with which thresholds.
+
+A bundle is a folder of JSON and safetensors; `models/README.md` describes it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from sqlalchemy import Connection, delete, insert, select, update
+
+from tagger.errors import BundleError, NotFoundError
+from tagger.storage import schema
+from tagger.storage.database import inserted_id
+
+FORMAT_VERSION = 1
+STARTER = "starter"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """All that a run needs to tag, and all that its scores were measured from.
+
+    Attributes
+    ----------
+    labels : (label id in the store that trained it, name), in column order.
+    thresholds : the first ones, one per label.
+    head : the model's tensors.
+    evidence : out-of-fold probabilities, truth, mask, predictions, folds and row ids; empty for the starter.
+    """
+
+    run_id: str
+    store_id: str
+    created_at: str
+    encoder: str
+    recipe: dict[str, Any]
+    labels: tuple[tuple[int, str], ...]
+    thresholds: tuple[float, ...]
+    summary: dict[str, Any]
+    head: dict[str, NDArray[Any]]
+    evidence: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+
+def write_bundle(folder: Path, bundle: Bundle) -> None:
+    """Write aside, force to disk, then rename: a bundle is whole or not there.
+
+    Raises
+    ------
+    FileExistsError
+        If the run is there already; runs are never overwritten.
+    """
+    if folder.exists():
+        raise FileExistsError(folder)
+    aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
+    aside.mkdir(parents=True)
+    description = {
+        "format_version": FORMAT_VERSION,
+        "run_id": bundle.run_id,
+        "store_id": bundle.store_id,
+        "created_at": bundle.created_at,
+        "encoder": bundle.encoder,
+        "recipe": bundle.recipe,
+        "labels": [{"id": label_id, "name": name} for label_id, name in bundle.labels],
+        "thresholds": list(bundle.thresholds),
+        "summary": bundle.summary,
+    }
+    (aside / "run.json").write_text(json.dumps(description, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    save_file(_plain(bundle.head), aside / "head.safetensors")
+    if bundle.evidence:
+        save_file(_plain(bundle.evidence), aside / "evidence.safetensors")
+    for path in (*aside.iterdir(), aside):
+        _force_to_disk(path)
+    aside.rename(folder)
+    _force_to_disk(folder.parent)
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Read a run.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none.
+    BundleError
+        If it is damaged, or written by a later version.
+    """
+    if not (folder / "run.json").is_file():
+        raise NotFoundError(f"There is no run {folder.name!r}.", hint="List the runs: tagger runs list.")
+    try:
+        description = json.loads((folder / "run.json").read_text())
+        if description["format_version"] > FORMAT_VERSION:
+            raise BundleError(
+                f"The run {folder.name!r} has format {description['format_version']}, this is {FORMAT_VERSION}."
+            )
+        evidence_path = folder / "evidence.safetensors"
+        return Bundle(
+            run_id=description["run_id"],
+            store_id=description["store_id"],
+            created_at=description["created_at"],
+            encoder=description["encoder"],
+            recipe=description["recipe"],
+            labels=tuple((int(label["id"]), str(label["name"])) for label in description["labels"]),
+            thresholds=tuple(float(value) for value in description["thresholds"]),
+            summary=description["summary"],
+            head=load_file(folder / "head.safetensors"),
+            evidence=load_file(evidence_path) if evidence_path.exists() else {},
+        )
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise BundleError(f"The run {folder.name!r} is damaged: {error}.") from error
+
+
+def remove_bundle(folder: Path) -> None:
+    """Delete a run's folder, renaming first so that a crash leaves no half."""
+    if folder.exists():
+        aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
+        folder.rename(aside)
+        shutil.rmtree(aside)
+
+
+def sweep(runs_path: Path) -> None:
+    """Remove what a killed process left aside."""
+    for aside in runs_path.glob(".*.????????????????????????????????"):
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """A run as the database knows it."""
+
+    id: str
+    created_at: datetime
+    author: str
+    uses_sample: bool
+    summary: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ThresholdVersion:
+    """Saved thresholds of a run, in the order of its labels."""
+
+    id: int
+    run_id: str
+    created_at: datetime
+    author: str
+    note: str
+    thresholds: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class CurrentRun:
+    """What tags transactions now: a run and one version of its thresholds (None: its first ones)."""
+
+    run_id: str
+    threshold_version_id: int | None
+
+
+def add_run(connection: Connection, run: RunRow) -> None:
+    connection.execute(
+        insert(schema.runs).values(
+            id=run.id,
+            created_at=run.created_at,
+            author=run.author,
+            uses_sample=run.uses_sample,
+            summary=run.summary,
+        )
+    )
+
+
+def runs(connection: Connection) -> list[RunRow]:
+    """Runs that were not discarded, newest first."""
+    rows = connection.execute(
+        select(schema.runs).where(schema.runs.c.discarded_at.is_(None)).order_by(schema.runs.c.created_at.desc())
+    ).mappings()
+    return [RunRow(row["id"], row["created_at"], row["author"], row["uses_sample"], row["summary"]) for row in rows]
+
+
+def discard_run(connection: Connection, run_id: str, at: datetime) -> None:
+    connection.execute(update(schema.runs).where(schema.runs.c.id == run_id).values(discarded_at=at))
+
+
+def add_threshold_version(
+    connection: Connection, run_id: str, thresholds: Sequence[float], *, author: str, note: str, at: datetime
+) -> int:
+    inserted = connection.execute(
+        insert(schema.threshold_versions).values(
+            run_id=run_id, created_at=at, author=author, note=note, thresholds=list(thresholds)
+        )
+    )
+    return inserted_id(inserted)
+
+
+def threshold_versions(connection: Connection, run_id: str) -> list[ThresholdVersion]:
+    """Saved thresholds of a run, newest first."""
+    table = schema.threshold_versions
+    rows = connection.execute(select(table).where(table.c.run_id == run_id).order_by(table.c.id.desc())).mappings()
+    return [
+        ThresholdVersion(
+            row["id"], row["run_id"], row["created_at"], row["author"], row["note"], tuple(row["thresholds"])
+        )
+        for row in rows
+    ]
+
+
+def current(connection: Connection) -> CurrentRun:
+    """The newest choice whose run still exists; the starter when there is none."""
+    table = schema.current_runs
+    kept = select(schema.runs.c.id).where(schema.runs.c.discarded_at.is_(None))
+    row = connection.execute(
+        select(table.c.run_id, table.c.threshold_version_id)
+        .where(table.c.run_id.in_(kept) | (table.c.run_id == STARTER))
+        .order_by(table.c.seq.desc())
+        .limit(1)
+    ).first()
+    return CurrentRun(STARTER, None) if row is None else CurrentRun(row[0], row[1])
+
+
+def set_current(
+    connection: Connection, run_id: str, threshold_version_id: int | None, *, author: str, at: datetime
+) -> None:
+    connection.execute(
+        insert(schema.current_runs).values(
+            run_id=run_id, threshold_version_id=threshold_version_id, author=author, at=at
+        )
+    )
+
+
+def draft(connection: Connection, run_id: str, author: str) -> dict[str, float]:
+    """Thresholds that were dragged but not saved, by label id."""
+    table = schema.drafts
+    found = connection.execute(
+        select(table.c.thresholds).where((table.c.run_id == run_id) & (table.c.author == author))
+    ).scalar()
+    return dict(found) if found else {}
+
+
+def set_draft(connection: Connection, run_id: str, author: str, thresholds: Mapping[str, float]) -> None:
+    table = schema.drafts
+    connection.execute(delete(table).where((table.c.run_id == run_id) & (table.c.author == author)))
+    if thresholds:
+        connection.execute(insert(table).values(run_id=run_id, author=author, thresholds=dict(thresholds)))
+
+
+def _plain(tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+
+
+def _force_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

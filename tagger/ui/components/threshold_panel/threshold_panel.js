@@ -1,0 +1,688 @@
+// The threshold panel. Python sends scores and truth once; everything that moves during a drag is counted here.
+// Streamlit calls the default export again on the same DOM whenever the data or the theme changes, so the panel
+// is kept per parent element. Text from people (label names, notes) enters through textContent only.
+
+const METRICS = ["precision", "recall", "f1"];
+const TITLES = { precision: "Precision", recall: "Recall", f1: "F1" };
+const LETTERS = { precision: "P", recall: "R", f1: "F1" };
+const COLORS = new Set(["red", "orange", "yellow", "blue", "green", "violet", "gray"]);
+const SAMPLES = 480; // columns of a drawn curve; a card's chart is 230 to 640 px wide
+const KEYS_PAUSE = 300; // ms without a key press until a series of presses is committed as one
+const SVG = "http://www.w3.org/2000/svg";
+
+const panels = new WeakMap();
+
+export default function render(component) {
+  const { parentElement, data } = component;
+  let panel = panels.get(parentElement);
+  if (!panel) {
+    for (const old of parentElement.querySelectorAll(":scope > .panel")) old.remove();
+    panel = new Panel(parentElement);
+    panels.set(parentElement, panel);
+  }
+  panel.setStateValue = component.setStateValue;
+  panel.receive(data);
+  return () => {
+    panel.dispose();
+    panels.delete(parentElement);
+  };
+}
+
+// Numbers
+
+export class Curve {
+  /** Scores are descending; truth holds one bit per score, the first in the highest bit. */
+  constructor(scores, truth) {
+    this.scores = scores;
+    this.right = new Uint32Array(scores.length + 1);
+    for (let i = 0; i < scores.length; i++) {
+      this.right[i + 1] = this.right[i] + ((truth[i >> 3] >> (7 - (i & 7))) & 1);
+    }
+    this.positives = this.right[scores.length];
+  }
+
+  /** A score equal to the threshold counts as present. A float32 is compared as the double it is. */
+  at(threshold) {
+    let low = 0;
+    let high = this.scores.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.scores[middle] >= threshold) low = middle + 1;
+      else high = middle;
+    }
+    return measure(this.right[low], low - this.right[low], this.positives - this.right[low]);
+  }
+}
+
+/** Undefined where a denominator is 0: null, shown as "n/a". */
+function measure(tp, fp, fn) {
+  return {
+    tp,
+    fp,
+    fn,
+    precision: tp + fp ? tp / (tp + fp) : null,
+    recall: tp + fn ? tp / (tp + fn) : null,
+    f1: 2 * tp + fp + fn ? (2 * tp) / (2 * tp + fp + fn) : null,
+  };
+}
+
+function mean(values) {
+  const known = values.filter((value) => value !== null);
+  return known.length ? known.reduce((sum, value) => sum + value, 0) / known.length : null;
+}
+
+/** Micro pools the counts; macro is the mean over labels that have a positive. */
+export function totals(measures) {
+  const sum = (name) => measures.reduce((total, one) => total + one[name], 0);
+  const scored = measures.filter((one) => one.tp + one.fn > 0);
+  const macro = {};
+  for (const metric of METRICS) macro[metric] = mean(scored.map((one) => one[metric]));
+  return { micro: measure(sum("tp"), sum("fp"), sum("fn")), macro, scored: scored.length };
+}
+
+const round3 = (value) => Math.round(value * 1000) / 1000;
+const clamp = (value) => Math.min(1, Math.max(0, value));
+const show = (value) => (value === null ? "n/a" : value.toFixed(3));
+const count = (value) => value.toLocaleString("en-US");
+const exact = (value) => (value === null ? "" : String(value));
+
+function showDelta(now, before, digits) {
+  if (now === null || before === null || now === before) return "";
+  const size = Math.abs(now - before);
+  const text = digits ? size.toFixed(digits) : count(size);
+  return (now > before ? "+" : "\u2212") + text;
+}
+
+const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+
+// What Python sent: header length, header (JSON), all scores, all truth bits
+
+function readHeader(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = view.getUint32(0, true);
+  return { text: new TextDecoder().decode(bytes.subarray(4, 4 + length)), end: 4 + length };
+}
+
+function readCurves(bytes, end, labels) {
+  const { buffer } = bytes.slice(end); // a copy begins on a boundary that Float32Array accepts
+  let offset = 0;
+  const scores = labels.map(({ rows }) => {
+    const part = new Float32Array(buffer, offset, rows);
+    offset += 4 * rows;
+    return part;
+  });
+  return labels.map(({ rows }, index) => {
+    const truth = new Uint8Array(buffer, offset, Math.ceil(rows / 8));
+    offset += truth.length;
+    return new Curve(scores[index], truth);
+  });
+}
+
+// DOM
+
+function make(tag, className, ...children) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  element.append(...children);
+  return element;
+}
+
+function makeSvg(tag, attributes, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function writeDelta(element, now, before, digits, good) {
+  write(element, showDelta(now, before, digits));
+  const moved = good && now !== null && before !== null && now !== before;
+  element.dataset.way = moved ? (now > before ? "up" : "down") : "";
+}
+
+function swatch(metric) {
+  return makeSvg("svg", { class: "swatch", viewBox: "0 0 18 4", "aria-hidden": "true" },
+    makeSvg("path", { class: `is-${metric}`, d: "M0 2H18" }));
+}
+
+function glyph(kind) {
+  const element = make("i", `glyph is-${kind}`);
+  element.setAttribute("aria-hidden", "true");
+  return element;
+}
+
+// One card
+
+class Card {
+  constructor(panel, curve) {
+    this.panel = panel;
+    this.curve = curve;
+    this.drawn = false;
+    this.build();
+  }
+
+  build() {
+    this.chip = make("h3", "chip");
+    this.value = make("span");
+    const threshold = make("p", "threshold", make("span", "", "\u2265 "), this.value);
+    threshold.setAttribute("aria-hidden", "true"); // the slider says it
+    this.buildChart();
+    this.slider = make("input");
+    // Steps are taken here, so that an optimum between two thousandths can be held exactly.
+    Object.assign(this.slider, { type: "range", min: "0", max: "1", step: "any" });
+
+    this.scores = {};
+    const scores = make("dl", "scores");
+    for (const metric of METRICS) {
+      const value = make("span", "value");
+      const delta = make("span", "delta");
+      this.scores[metric] = { value, delta };
+      scores.append(make("div", `is-${metric}`, make("dt", "", swatch(metric), TITLES[metric]), make("dd", "", value, delta)));
+    }
+
+    this.counts = {};
+    const counts = make("p", "counts");
+    for (const name of ["given", "right", "wrong", "missed"]) {
+      this.counts[name] = make("b");
+      counts.append(make("span", "", this.counts[name], name));
+    }
+    this.support = make("p", "support");
+    this.note = make("p", "note");
+
+    this.toOptimum = make("button");
+    this.toSaved = make("button");
+    this.toOptimum.type = this.toSaved.type = "button";
+    this.element = make("li", "card",
+      make("div", "head", this.chip, threshold), this.chart, this.slider,
+      scores, counts, this.support, this.note, make("div", "goto", this.toOptimum, this.toSaved));
+
+    this.slider.addEventListener("input", () => this.drag());
+    this.slider.addEventListener("change", () => this.panel.commit());
+    this.slider.addEventListener("keydown", (event) => this.press(event));
+    this.slider.addEventListener("blur", () => this.panel.flush());
+    this.toOptimum.addEventListener("click", () => this.panel.set([[this, this.label.optimum]]));
+    this.toSaved.addEventListener("click", () => this.panel.set([[this, this.label.saved]]));
+  }
+
+  buildChart() {
+    this.plot = makeSvg("svg", { viewBox: "0 0 1000 100", preserveAspectRatio: "none" },
+      makeSvg("path", { class: "rule", d: "M0 0H1000" }),
+      makeSvg("path", { class: "rule", d: "M0 50H1000" }),
+      makeSvg("path", { class: "rule floor", d: "M0 100H1000" }));
+    this.tagged = make("i");
+    this.letters = make("div");
+    this.marks = { optimum: make("div", "mark is-optimum", glyph("optimum")), saved: make("div", "mark is-saved", glyph("saved")) };
+    this.dots = {};
+    const dots = make("div", "dots");
+    for (const metric of ["recall", "precision", "f1"]) {
+      this.dots[metric] = make("i", `dot is-${metric}`);
+      dots.append(this.dots[metric]);
+    }
+    this.marker = make("div", "marker");
+    this.dotsBox = dots;
+    const top = make("span", "scale", "1");
+    const floor = make("span", "scale", "0");
+    top.style.top = "0";
+    floor.style.top = "100%";
+    this.flat = make("p", "flat");
+    this.chart = make("div", "chart",
+      make("div", "plot", make("div", "tagged", this.tagged), this.plot, top, floor, this.letters),
+      this.marks.saved, this.marks.optimum, this.flat, this.marker, dots);
+    this.chart.setAttribute("aria-hidden", "true");
+  }
+
+  /** Take what Python says about the label; the working threshold stays unless `reset`. */
+  describe(label, reset) {
+    this.label = label;
+    this.name = fold(label.name);
+    if (reset || this.threshold === undefined) this.threshold = label.threshold;
+    this.savedMeasure = this.curve.at(label.saved);
+    const color = COLORS.has(label.color) ? label.color : "gray";
+    this.element.style.setProperty("--label-tint", `var(--st-${color}-background-color)`);
+    this.element.style.setProperty("--label-text", `var(--st-${color}-text-color)`);
+    this.element.dataset.label = label.id;
+    write(this.chip, label.name);
+    this.chip.title = label.name;
+    this.slider.setAttribute("aria-label", `Threshold for ${label.name}`);
+    write(this.support, `n = ${count(label.support)} ${label.support === 1 ? "positive" : "positives"} of ${count(label.judged)} judged`);
+    write(this.note, label.note);
+    this.note.hidden = !label.note;
+
+    this.marks.saved.style.left = `${100 * label.saved}%`;
+    this.marks.optimum.hidden = label.optimum === null;
+    this.toOptimum.replaceChildren(glyph("optimum"), label.optimum === null ? "No optimum" : `Optimum ${show(label.optimum)}`);
+    this.toSaved.replaceChildren(glyph("saved"), `Saved ${show(label.saved)}`);
+    this.toSaved.setAttribute("aria-label", `Reset ${label.name} to the saved threshold ${show(label.saved)}`);
+    if (label.optimum === null) {
+      this.toOptimum.setAttribute("aria-label", `No optimum for ${label.name}`);
+    } else {
+      this.marks.optimum.style.left = `${100 * label.optimum}%`;
+      this.toOptimum.setAttribute("aria-label", `Set ${label.name} to its optimum ${show(label.optimum)}`);
+    }
+    const flat = this.curve.positives === 0;
+    this.flat.hidden = !flat;
+    this.dotsBox.hidden = flat;
+    this.element.dataset.flat = flat ? "yes" : "no";
+    write(this.flat, this.curve.scores.length ? "No positive among the judged rows, so no curve" : "No judged rows yet, so no curve");
+    this.update();
+  }
+
+  get changed() {
+    return this.threshold !== this.label.saved;
+  }
+
+  /** Everything that follows a moving threshold. It writes text and offsets only, so nothing changes size. */
+  update() {
+    const { threshold, savedMeasure } = this;
+    const now = this.curve.at(threshold);
+    this.measure = now;
+    const { dataset } = this.element;
+    dataset.threshold = String(threshold);
+    dataset.changed = this.changed ? "yes" : "no";
+    for (const name of ["tp", "fp", "fn"]) dataset[name] = String(now[name]);
+    for (const metric of METRICS) {
+      dataset[metric] = exact(now[metric]);
+      write(this.scores[metric].value, show(now[metric]));
+      writeDelta(this.scores[metric].delta, now[metric], savedMeasure[metric], 3, true);
+      this.dots[metric].hidden = now[metric] === null;
+      if (now[metric] !== null) this.dots[metric].style.top = `${100 * (1 - now[metric])}%`;
+    }
+    write(this.counts.given, count(now.tp + now.fp));
+    write(this.counts.right, count(now.tp));
+    write(this.counts.wrong, count(now.fp));
+    write(this.counts.missed, count(now.fn));
+    write(this.value, show(threshold));
+    const at = `${100 * threshold}%`;
+    this.marker.style.left = at;
+    this.dotsBox.style.left = at;
+    this.tagged.style.transform = `translateX(${at})`;
+    this.slider.style.setProperty("--at", `calc(var(--thumb) / 2 + ${threshold} * (100% - var(--thumb)))`);
+    if (Number(this.slider.value) !== threshold) this.slider.value = String(threshold);
+    this.slider.setAttribute("aria-valuetext",
+      `${show(threshold)}: precision ${show(now.precision)}, recall ${show(now.recall)}, F1 ${show(now.f1)}`);
+    this.toSaved.disabled = !this.changed;
+    this.toOptimum.disabled = this.label.optimum === null || threshold === this.label.optimum;
+  }
+
+  /** A thousandth that reads like the saved value or the optimum is that value. */
+  snap(value) {
+    const rounded = round3(clamp(value));
+    for (const exactly of [this.label.saved, this.label.optimum]) {
+      if (exactly !== null && show(exactly) === show(rounded)) return exactly;
+    }
+    return rounded;
+  }
+
+  drag() {
+    this.threshold = this.snap(Number(this.slider.value));
+    this.update();
+    this.panel.updateTotals();
+  }
+
+  press(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    const steps = { ArrowUp: 0.001, ArrowRight: 0.001, ArrowDown: -0.001, ArrowLeft: -0.001, PageUp: 0.05, PageDown: -0.05 };
+    let target;
+    if (event.key in steps) target = round3(this.threshold) + steps[event.key];
+    else if (event.key === "Home") target = 0;
+    else if (event.key === "End") target = 1;
+    else return;
+    event.preventDefault();
+    this.threshold = this.snap(target);
+    this.update();
+    this.panel.updateTotals();
+    this.panel.commitSoon();
+  }
+
+  draw() {
+    if (this.drawn) return;
+    this.drawn = true;
+    if (this.curve.positives === 0) return;
+    const { saved, optimum } = this.label;
+    const columns = { precision: [], recall: [], f1: [] };
+    for (let i = 0; i <= SAMPLES; i++) {
+      const at = this.curve.at(i / SAMPLES);
+      for (const metric of METRICS) columns[metric].push(at[metric]);
+    }
+    for (const metric of ["precision", "recall", "f1"]) {
+      this.plot.append(makeSvg("path", { class: `curve is-${metric}`, d: stepPath(columns[metric]) }));
+    }
+    for (const metric of METRICS) {
+      const place = placeLetter(columns, metric, [saved, optimum ?? saved]);
+      if (!place) continue;
+      const letter = make("span", `letter is-${metric}`, LETTERS[metric]);
+      letter.style.left = `${100 * place.x}%`;
+      letter.style.top = `${100 * place.y}%`;
+      this.letters.append(letter);
+    }
+  }
+}
+
+/** Steps at the columns where the value changes; a gap where it is undefined. */
+function stepPath(values) {
+  let path = "";
+  let last = null;
+  for (let i = 0; i <= SAMPLES; i++) {
+    const value = values[i];
+    const x = ((1000 * i) / SAMPLES).toFixed(1);
+    if (value === null) {
+      if (last !== null) path += `H${x}`;
+    } else {
+      const y = (100 * (1 - value)).toFixed(2);
+      if (last === null) path += `M${x} ${y}`;
+      else if (value !== last) path += `H${x}V${y}`;
+      else if (i === SAMPLES) path += `H${x}`;
+    }
+    last = value;
+  }
+  return path;
+}
+
+/** The point of a curve farthest from the other two, away from the chart's ends, its own steps and the marked values. */
+function placeLetter(columns, metric, marked) {
+  const own = columns[metric];
+  const others = METRICS.filter((other) => other !== metric).map((other) => columns[other]);
+  const half = 12; // columns that a letter covers to either side
+  let best = null;
+  for (let i = 30; i <= SAMPLES - 30; i += 6) {
+    if (own[i] === null) continue;
+    let room = 0.3;
+    let slope = 0;
+    for (let j = i - half; j <= i + half; j += 3) {
+      if (own[j] === null) continue;
+      slope = Math.max(slope, Math.abs(own[j] - own[i]));
+      for (const other of others) if (other[j] !== null) room = Math.min(room, Math.abs(other[j] - own[i]));
+    }
+    const hidden = marked.some((value) => Math.abs(value - i / SAMPLES) < 0.05) ? 0.1 : 0;
+    const fit = room - 0.5 * slope - 0.04 * Math.abs(i / SAMPLES - 0.5) - hidden;
+    if (!best || fit > best.fit) best = { fit, x: i / SAMPLES, y: 1 - own[i] };
+  }
+  return best;
+}
+
+// The whole panel
+
+// A label without a positive has no F1 to mend: it comes last, as macro leaves it out.
+const sortF1 = (card) => (card.curve.positives ? card.measure.f1 : 2);
+
+const ORDERS = {
+  f1: ["Worst F1 first", (a, b) => sortF1(a) - sortF1(b)],
+  support: ["Most support first", (a, b) => b.label.support - a.label.support],
+  changed: ["Changed only", (a, b) => a.index - b.index],
+  name: ["Name A to Z", (a, b) => a.label.name.localeCompare(b.label.name)],
+};
+
+class Panel {
+  constructor(parent) {
+    this.cards = [];
+    this.header = null;
+    this.timer = 0;
+    this.root = make("div", "panel");
+    this.build();
+    parent.append(this.root);
+    // A curve is drawn when its card comes near the view: with 200 labels the first paint needs only a dozen.
+    this.sight = new IntersectionObserver((entries) => {
+      for (const entry of entries) {
+        if (!entry.isIntersecting) continue;
+        this.sight.unobserve(entry.target);
+        this.byElement.get(entry.target)?.draw();
+      }
+    }, { rootMargin: "800px" });
+    this.byElement = new Map();
+    this.size = new ResizeObserver(() => this.stick());
+    this.size.observe(this.root);
+  }
+
+  /** Streamlit's own header lies over the page, and is opaque only while it holds something. */
+  stick() {
+    const header = document.querySelector('[data-testid="stHeader"]');
+    const covers = header && !/^(transparent|rgba\(.*, 0\))$/.test(getComputedStyle(header).backgroundColor);
+    this.root.style.setProperty("--sticky-top", `${covers ? header.offsetHeight : 0}px`);
+  }
+
+  build() {
+    this.figures = { micro: {}, macro: {} };
+    const head = make("tr", "", make("td"));
+    for (const metric of METRICS) {
+      const cell = make("th", "", TITLES[metric]);
+      cell.scope = "col";
+      head.append(cell);
+    }
+    const body = make("tbody");
+    this.scored = make("span");
+    this.leftOut = make("span", "left-out");
+    const captions = { micro: ["Micro", make("small", "", make("span", "", "all tags pooled"))], macro: ["Macro", make("small", "", this.scored, ", ", this.leftOut)] };
+    for (const kind of ["micro", "macro"]) {
+      const name = make("th", "", make("b", "", captions[kind][0]), captions[kind][1]);
+      name.scope = "row";
+      const row = make("tr", "", name);
+      for (const metric of METRICS) {
+        const value = make("span", "value");
+        const delta = make("span", "delta");
+        this.figures[kind][metric] = { value, delta };
+        row.append(make("td", `is-${metric}`, value, delta));
+      }
+      row.dataset.total = kind;
+      this.figures[kind].row = row;
+      body.append(row);
+    }
+    const table = make("table", "figures", make("thead", "", head), body);
+    table.setAttribute("aria-label", "Totals over all labels");
+    this.given = make("span", "value");
+    this.givenDelta = make("span", "delta");
+    this.truth = make("small");
+    this.measured = make("small", "measured");
+    this.measuredBelow = make("span", "measured-below"); // a phone's totals have no room for it
+    const given = make("div", "given", make("span", "name", "Tags given"), make("div", "", this.given, this.givenDelta), this.truth, this.measured);
+    this.totals = make("section", "totals", table, given);
+
+    this.allOptimum = make("button", "", "Set all to optimum");
+    this.allSaved = make("button", "", "Reset all to saved");
+    this.allOptimum.type = this.allSaved.type = "button";
+    this.order = make("select");
+    this.order.setAttribute("aria-label", "Order of the labels");
+    for (const [value, [title]] of Object.entries(ORDERS)) {
+      const option = make("option", "", title);
+      option.value = value;
+      this.order.append(option);
+    }
+    this.query = make("input");
+    Object.assign(this.query, { type: "search", placeholder: "Find a label", autocomplete: "off", spellcheck: false });
+    this.query.setAttribute("aria-label", "Find a label");
+    this.shown = make("span");
+    this.shown.setAttribute("role", "status");
+    this.top = make("header", "top", this.totals,
+      make("div", "tools", this.query, this.order, make("span", "shown", this.shown, this.measuredBelow), make("span", "space"), this.allSaved, this.allOptimum));
+
+    this.grid = make("ul", "grid");
+    this.grid.setAttribute("aria-label", "Thresholds by label");
+    this.emptyTitle = make("h3");
+    this.emptyText = make("p");
+    this.emptyButton = make("button", "", "Show all labels");
+    this.emptyButton.type = "button";
+    this.empty = make("section", "empty", emptyPicture(), this.emptyTitle, this.emptyText, this.emptyButton);
+    this.announce = make("p", "hush");
+    this.announce.setAttribute("role", "status");
+    this.root.append(this.top, this.grid, this.empty, this.announce);
+
+    this.order.addEventListener("change", () => this.arrange());
+    this.query.addEventListener("input", () => this.arrange());
+    this.emptyButton.addEventListener("click", () => {
+      this.query.value = "";
+      this.order.value = "f1";
+      this.arrange();
+      this.query.focus();
+    });
+    this.allOptimum.addEventListener("click", () => this.set(this.tunable().map((card) => [card, card.label.optimum])));
+    this.allSaved.addEventListener("click", () => this.set(this.cards.map((card) => [card, card.label.saved])));
+  }
+
+  receive(bytes) {
+    const { text, end } = readHeader(bytes);
+    if (text === this.text) return;
+    this.text = text;
+    const header = JSON.parse(text);
+    const before = this.header;
+    const rebuild = before?.digest !== header.digest;
+    const reset = rebuild || before.revision !== header.revision;
+    this.header = header;
+    // What was not committed yet belongs to curves or thresholds that have been replaced.
+    if (reset) clearTimeout(this.timer);
+    if (reset) this.timer = 0;
+    if (rebuild) {
+      const curves = readCurves(bytes, end, header.labels);
+      this.sight.disconnect();
+      this.byElement.clear();
+      this.cards = curves.map((curve) => new Card(this, curve));
+      for (const card of this.cards) this.byElement.set(card.element, card);
+    }
+    header.labels.forEach((label, index) => {
+      this.cards[index].index = index;
+      this.cards[index].describe(label, reset);
+    });
+    if (reset) this.sentText = this.payloadText();
+    this.savedTotals = totals(this.cards.map((card) => card.savedMeasure));
+    this.updateTotals();
+    this.describeTotals();
+    if (rebuild) this.arrange();
+    if (rebuild) for (const card of this.cards) this.sight.observe(card.element);
+    this.root.dataset.revision = String(header.revision);
+  }
+
+  describeTotals() {
+    const { labels, measuredOn } = this.header;
+    const judged = labels.map((label) => label.judged);
+    const most = Math.max(0, ...judged);
+    const upTo = judged.some((n) => n !== most) ? "up to " : "";
+    const left = labels.length - this.savedTotals.scored;
+    write(this.scored, `mean of ${count(this.savedTotals.scored)} ${this.savedTotals.scored === 1 ? "label" : "labels"}`);
+    write(this.leftOut, left ? `${count(left)} left out` : "none left out");
+    this.leftOut.title = left ? "Labels without a positive among the judged rows have no recall, so macro leaves them out." : "";
+    const positives = this.cards.reduce((sum, card) => sum + card.curve.positives, 0);
+    write(this.truth, `${count(positives)} true tags`);
+    const measured = `${measuredOn}, ${upTo}${count(most)} judged rows`;
+    write(this.measured, measured);
+    write(this.measuredBelow, `, ${measured}`);
+    this.top.hidden = labels.length === 0;
+  }
+
+  updateTotals() {
+    const now = totals(this.cards.map((card) => card.measure));
+    for (const kind of ["micro", "macro"]) {
+      for (const metric of METRICS) {
+        const cell = this.figures[kind][metric];
+        write(cell.value, show(now[kind][metric]));
+        writeDelta(cell.delta, now[kind][metric], this.savedTotals[kind][metric], 3, true);
+        this.figures[kind].row.dataset[metric] = exact(now[kind][metric]);
+      }
+    }
+    const given = now.micro.tp + now.micro.fp;
+    const before = this.savedTotals.micro.tp + this.savedTotals.micro.fp;
+    write(this.given, count(given));
+    writeDelta(this.givenDelta, given, before, 0, false);
+    const changed = this.cards.filter((card) => card.changed).length;
+    this.allSaved.disabled = changed === 0;
+    this.allOptimum.disabled = !this.tunable().some((card) => card.threshold !== card.label.optimum);
+    write(this.shown, this.shownText(changed));
+  }
+
+  shownText(changed) {
+    const all = this.cards.length;
+    const visible = this.visible ?? all;
+    const labels = visible === all ? `${count(all)} ${all === 1 ? "label" : "labels"}` : `${count(visible)} of ${count(all)} labels`;
+    return `${labels}, ${count(changed)} changed`;
+  }
+
+  /** Rare labels keep the shared default when all are set: a tuned value needs evidence. */
+  tunable() {
+    return this.cards.filter((card) => card.label.tuned && card.label.optimum !== null);
+  }
+
+  /** Order and filter. Only on request, so that no card moves away from under a pointer. */
+  arrange() {
+    const wanted = fold(this.query.value.trim());
+    const order = this.order.value;
+    const sorted = [...this.cards].sort((a, b) => ORDERS[order][1](a, b) || a.index - b.index);
+    const chosen = sorted.filter((card) => card.name.includes(wanted) && (order !== "changed" || card.changed));
+    this.grid.replaceChildren(...chosen.map((card) => card.element));
+    this.visible = chosen.length;
+    this.grid.hidden = this.visible === 0;
+    this.empty.hidden = this.visible > 0;
+    if (this.cards.length === 0) {
+      write(this.emptyTitle, "No curves to show yet");
+      write(this.emptyText, "Judge some transactions and train a run. Each of its labels then gets a slider here.");
+    } else if (order === "changed" && !wanted) {
+      write(this.emptyTitle, "Nothing is changed");
+      write(this.emptyText, "Every label stands at its saved threshold.");
+    } else {
+      write(this.emptyTitle, "No label found");
+      write(this.emptyText, `Nothing matches \u201c${this.query.value.trim()}\u201d${order === "changed" ? " among the changed labels" : ""}.`);
+    }
+    this.emptyButton.hidden = this.cards.length === 0;
+    write(this.shown, this.shownText(this.cards.filter((card) => card.changed).length));
+  }
+
+  /** Buttons: set some cards at once and commit them as one. */
+  set(pairs) {
+    for (const [card, threshold] of pairs) {
+      if (card.threshold === threshold) continue;
+      card.threshold = threshold;
+      card.update();
+    }
+    this.updateTotals();
+    this.commit();
+    write(this.announce, pairs.length === 1
+      ? `${pairs[0][0].label.name} is set to ${show(pairs[0][1])}.`
+      : `${count(pairs.length)} labels are set.`);
+  }
+
+  payload() {
+    const changed = {};
+    for (const card of this.cards) {
+      if (card.threshold !== card.label.threshold) changed[card.label.id] = card.threshold;
+    }
+    return { revision: this.header.revision, changed };
+  }
+
+  payloadText() {
+    return JSON.stringify(this.payload());
+  }
+
+  commitSoon() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.commit(), KEYS_PAUSE);
+  }
+
+  /** A series of key presses ends when its slider is left. */
+  flush() {
+    if (this.timer) this.commit();
+  }
+
+  commit() {
+    clearTimeout(this.timer);
+    this.timer = 0;
+    const text = this.payloadText();
+    if (text === this.sentText) return;
+    this.sentText = text;
+    this.setStateValue("thresholds", this.payload());
+  }
+
+  dispose() {
+    clearTimeout(this.timer);
+    this.sight.disconnect();
+    this.size.disconnect();
+    this.root.remove();
+  }
+}
+
+function emptyPicture() {
+  return makeSvg("svg", { viewBox: "0 0 120 56", "aria-hidden": "true" },
+    makeSvg("path", { d: "M0 55.5H120", stroke: "var(--line)" }),
+    makeSvg("path", { d: "M4 46C40 44 52 12 74 12S104 40 116 52", stroke: "var(--muted)", "stroke-width": "2" }),
+    makeSvg("path", { d: "M4 4C52 5 66 20 84 36S108 52 116 53", class: "curve is-recall" }),
+    makeSvg("path", { d: "M4 50C44 48 56 26 72 14S104 4 116 4", class: "curve is-precision" }));
+}

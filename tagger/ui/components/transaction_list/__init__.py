@@ -1,0 +1,310 @@
+"""The phone-style list of transactions: what it shows, what it sends back, and the component that draws it.
+
+The list runs in the browser. It applies every action at once and sends the actions that the server has not yet
+answered, all of them and in order, each with an id of its own. A merged or lost rerun therefore loses nothing,
+and whoever stores the operations handles each id once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import streamlit as st
+from streamlit.components.v2 import component
+
+Color = Literal["red", "orange", "yellow", "green", "blue", "violet", "gray"]
+Source = Literal["confirmed", "remembered", "predicted"]
+RowState = Literal["open", "confirmed"]
+VerdictValue = Literal["yes", "no", "clear"]
+
+COLORS: tuple[Color, ...] = ("red", "orange", "yellow", "green", "blue", "violet", "gray")
+
+_FOLDER = Path(__file__).parent
+_component = component(
+    "tagger_transaction_list",
+    css=(_FOLDER / "transaction_list.css").read_text(encoding="utf-8"),
+    js=(_FOLDER / "transaction_list.js").read_text(encoding="utf-8"),
+)
+
+
+@dataclass(frozen=True)
+class ListLabel:
+    """One label that the type-ahead offers."""
+
+    id: int
+    name: str
+    color: Color = "gray"
+
+
+@dataclass(frozen=True)
+class ListTag:
+    """A label shown on a row, and why it is there.
+
+    `probability` (0 to 1) belongs to a prediction, `count` (of equal judged descriptions) to a memory; `conflict`
+    says that those judgements disagree.
+    """
+
+    label: int
+    source: Source
+    probability: float | None = None
+    count: int | None = None
+    conflict: bool = False
+
+
+@dataclass(frozen=True)
+class ListRow:
+    """One transaction. `amount` is ready to read; `sign` is -1, 0 or 1; `rejected` holds label ids judged "no"."""
+
+    id: str
+    description: str
+    amount: str
+    sign: Literal[-1, 0, 1]
+    tags: Sequence[ListTag] = ()
+    rejected: Sequence[int] = ()
+    state: RowState = "open"
+    account: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class ListDay:
+    """The rows under one heading, such as "Friday 1 March 2024" or "No date"."""
+
+    title: str
+    rows: Sequence[ListRow]
+
+
+@dataclass(frozen=True)
+class EmptyText:
+    """What stands in place of the rows when there are none."""
+
+    title: str
+    body: str = ""
+
+
+@dataclass(frozen=True)
+class ListPage:
+    """Everything that one page of the list shows.
+
+    `acknowledged` and `failed` (message by operation id) answer operations, in addition to what `on_operations`
+    returns; ids the browser no longer waits for are ignored. An acknowledged operation must already be visible in
+    `days`. A higher `revision` re-sends a page that is otherwise the same.
+    """
+
+    labels: Sequence[ListLabel]
+    days: Sequence[ListDay]
+    acknowledged: Collection[str] = ()
+    failed: Mapping[str, str] = field(default_factory=dict)
+    revision: int = 0
+    empty: EmptyText = EmptyText("Nothing here")
+
+
+@dataclass(frozen=True)
+class VerdictOperation:
+    """Judge one label of one transaction. Exactly one of `label` and `new_label` is set; "clear" takes a verdict back."""
+
+    operation: str
+    transaction: str
+    value: VerdictValue
+    label: int | None = None
+    new_label: str | None = None
+
+
+@dataclass(frozen=True)
+class ConfirmOperation:
+    """Confirm a transaction with exactly these labels present; new ones go by name until they have an id."""
+
+    operation: str
+    transaction: str
+    present: tuple[int, ...]
+    new_labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class UndoOperation:
+    """Take back the operation `target`, which came from the same list."""
+
+    operation: str
+    target: str
+
+
+Operation = VerdictOperation | ConfirmOperation | UndoOperation
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of operations: ids that are stored, and messages for those that cannot be."""
+
+    acknowledged: Collection[str] = ()
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+
+def transaction_list(
+    page: ListPage, *, key: str, on_operations: Callable[[list[Operation]], Outcome | None]
+) -> None:
+    """Draw one page of transactions and pass on what a person does with them.
+
+    Parameters
+    ----------
+    page : ListPage
+        What to show. It is read after `on_operations` has run, so build it fresh on every run.
+    key : str
+        Constant over pages and filters: operations under way are kept under it, also over a reload of the tab.
+    on_operations : callable
+        Called before the page is built with all operations not yet acknowledged, in order. Ids handled before come
+        again until the browser has seen their answer: handle each once, acknowledge it every time. Its answer is
+        added to the page's own `acknowledged` and `failed`.
+    """
+
+    def receive() -> None:
+        _deliver(_state_of(key), key, on_operations)
+
+    answer: Outcome = st.session_state.get(_answer_key(key), Outcome())
+    result = _component(
+        key=key,
+        data=page_data(page, key=key, answer=answer),
+        on_operations_change=receive,
+    )
+    # After a lost connection a new session starts with the browser's old state, and Streamlit calls no callback.
+    if _ids(result) - st.session_state.get(_handed_key(key), set()):
+        _deliver(result, key, on_operations)
+        st.rerun()
+
+
+def page_data(page: ListPage, *, key: str, answer: Outcome | None = None) -> dict[str, Any]:
+    """Return the page in the shape that the component reads (plain JSON types)."""
+    answer = answer or Outcome()
+    return {
+        "key": key,
+        "revision": page.revision,
+        "labels": [{"id": label.id, "name": label.name, "color": label.color} for label in page.labels],
+        "days": [
+            {"title": day.title, "rows": [_row_data(row) for row in day.rows]} for day in page.days if day.rows
+        ],
+        "acknowledged": sorted({*page.acknowledged, *answer.acknowledged}),
+        "failed": {**answer.failed, **page.failed},
+        "empty": {"title": page.empty.title, "body": page.empty.body},
+    }
+
+
+def read_operations(value: object) -> tuple[list[Operation], dict[str, str]]:
+    """Read what the browser sent.
+
+    Returns
+    -------
+    operations : list of Operation
+        In the order of the actions.
+    failed : dict of str to str
+        A message by operation id for entries that have an id but no meaning.
+    """
+    operations: list[Operation] = []
+    failed: dict[str, str] = {}
+    for entry in value if isinstance(value, list) else []:
+        if not isinstance(entry, dict) or not isinstance(entry.get("operation"), str):
+            continue
+        try:
+            operations.append(_read_operation(entry))
+        except (KeyError, TypeError, ValueError):
+            failed[entry["operation"]] = "This change could not be read. Reload the page and try again."
+    return operations, failed
+
+
+def _read_operation(entry: Mapping[str, object]) -> Operation:
+    operation = _text(entry["operation"])
+    match entry["kind"]:
+        case "undo":
+            return UndoOperation(operation, target=_text(entry["target"]))
+        case "confirm":
+            return ConfirmOperation(
+                operation,
+                transaction=_text(entry["transaction"]),
+                present=tuple(_whole(label) for label in _list(entry["present"])),
+                new_labels=tuple(_text(name) for name in _list(entry.get("new_labels", []))),
+            )
+        case "verdict":
+            value = entry["value"]
+            if value not in ("yes", "no", "clear"):
+                raise ValueError(value)
+            named = "new_label" in entry
+            return VerdictOperation(
+                operation,
+                transaction=_text(entry["transaction"]),
+                value=cast("VerdictValue", value),
+                label=None if named else _whole(entry["label"]),
+                new_label=_text(entry["new_label"]) if named else None,
+            )
+        case kind:
+            raise ValueError(kind)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError(value)
+    return value
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(value)
+    return value
+
+
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise TypeError(value)
+    return value
+
+
+def _row_data(row: ListRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "description": row.description,
+        "amount": row.amount,
+        "sign": row.sign,
+        "account": row.account,
+        "state": row.state,
+        "tags": [
+            {
+                "label": tag.label,
+                "probability": tag.probability,
+                "source": tag.source,
+                "count": tag.count,
+                "conflict": tag.conflict,
+            }
+            for tag in row.tags
+        ],
+        "rejected": list(row.rejected),
+        "note": row.note,
+    }
+
+
+def _answer_key(key: str) -> str:
+    return f"{key}:answer"
+
+
+def _handed_key(key: str) -> str:
+    return f"{key}:handed"
+
+
+def _state_of(key: str) -> Mapping[str, object]:
+    state = st.session_state.get(key)
+    return state if isinstance(state, Mapping) else {}
+
+
+def _ids(state: Mapping[str, object]) -> set[str]:
+    value = state.get("operations")
+    entries = value if isinstance(value, list) else []
+    return {entry["operation"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("operation"), str)}
+
+
+def _deliver(
+    state: Mapping[str, object], key: str, on_operations: Callable[[list[Operation]], Outcome | None]
+) -> None:
+    operations, unreadable = read_operations(state.get("operations"))
+    outcome = (on_operations(operations) if operations else None) or Outcome()
+    st.session_state[_answer_key(key)] = Outcome(set(outcome.acknowledged), {**outcome.failed, **unreadable})
+    # Only after the callback returned: operations that it could not take are delivered again.
+    st.session_state[_handed_key(key)] = _ids(state)

@@ -1,0 +1,197 @@
+"""Pieces that several screens share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from decimal import Decimal
+from typing import Any, cast
+
+import pandas as pd
+import streamlit as st
+
+from tagger.errors import TaggerError
+from tagger.labels.labelset import Label
+from tagger.services.progress import Progress
+from tagger.services.review import Row
+from tagger.services.tuning import Flips
+from tagger.storage.jobs import JobRow
+from tagger.ui import charts
+from tagger.ui.components.transaction_list import Color, ListDay, ListLabel, ListRow, ListTag, Source
+from tagger.ui.session import Session
+
+SYMBOLS = {"GBP": "£", "USD": "$", "EUR": "€", "INR": "₹", "JPY": "¥", "ZAR": "R"}
+JOB_NAMES = {"import": "Import", "tag": "Tagging", "train": "Training"}
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """Show a mistake that a person can mend as a message with its hint; anything else is a bug and crashes visibly."""
+    try:
+        yield
+    except TaggerError as error:
+        st.error(f"**{escape(str(error))}** {escape(error.hint)}", icon=":material/error:")
+
+
+def escape(text: str) -> str:
+    """Text from data, shown as it is and not read as Markdown."""
+    return "".join(f"\\{character}" if character in "\\`*_{}[]()#+-.!|~<>$:" else character for character in text)
+
+
+def number(value: float | None) -> str:
+    """A score as it is shown everywhere; undefined is n/a, never 0 or 1."""
+    return "n/a" if value is None else f"{value:.3f}"
+
+
+def money(amount: str | None, currency: str) -> str:
+    """An amount ready to read: real minus, symbol, thousands."""
+    if amount is None:
+        return ""
+    value = Decimal(amount)
+    sign = "−" if value < 0 else ""
+    symbol = SYMBOLS.get(currency, f"{currency} " if currency else "")
+    digits = max(2, -int(value.as_tuple().exponent)) if currency != "JPY" else 0
+    return f"{sign}{symbol}{abs(value):,.{digits}f}"
+
+
+def day_title(on: date | None) -> str:
+    return "No date" if on is None else f"{on:%A} {on.day} {on:%B} {on.year}"
+
+
+def list_labels(labels: Sequence[Label]) -> list[ListLabel]:
+    return [ListLabel(label.id, label.name, cast("Color", label.color)) for label in labels]
+
+
+def list_days(rows: Sequence[Row]) -> list[ListDay]:
+    """Rows under their days, in the order in which they come."""
+    days: dict[str, list[ListRow]] = {}
+    for row in rows:
+        sign = 0 if row.amount is None else (Decimal(row.amount) > 0) - (Decimal(row.amount) < 0)
+        days.setdefault(day_title(row.on), []).append(
+            ListRow(
+                id=row.id,
+                description=row.description,
+                amount=money(row.amount, row.currency),
+                sign=1 if sign > 0 else -1 if sign < 0 else 0,
+                tags=[
+                    ListTag(tag.label_id, cast("Source", tag.source), tag.probability, tag.count, tag.conflict)
+                    for tag in row.tags
+                ],
+                rejected=row.rejected,
+                state="confirmed" if row.confirmed else "open",
+                account=row.account,
+                note="Tagging…" if row.waiting else "",
+            )
+        )
+    return [ListDay(title, day_rows) for title, day_rows in days.items()]
+
+
+def job_status(session: Session, kinds: Sequence[str], *, curve: bool = False) -> JobRow | None:
+    """Show a running job of these kinds with its progress and a stop button; the newest one of them, running or not.
+
+    While it runs only this piece of the page is drawn again; when it ends, the page is.
+    """
+    latest = session.jobs.latest()
+    if latest is None or latest.kind not in kinds:
+        return None
+    if not latest.running:
+        return latest
+
+    @st.fragment(run_every=1.0)
+    def watch() -> None:
+        job = session.jobs.latest()
+        if job is None or not job.running:
+            st.rerun()
+        progress = session.jobs.progress(job.id)
+        with st.container(border=True, key="job"):
+            text, share = _progress_text(job, progress)
+            columns = st.columns([5, 1], vertical_alignment="center")
+            columns[0].progress(share, text=text)
+            if columns[1].button("Stop", key="stop_job", disabled=job.cancel_requested, width="stretch"):
+                session.jobs.cancel(job.id)
+            if curve and progress is not None and progress.curve:
+                st.plotly_chart(charts.training_curve(progress.curve), key="curve")
+
+    watch()
+    return latest
+
+
+def job_ending(job: JobRow | None) -> None:
+    """Say how a job ended, if it did not end well."""
+    if job is None or job.running or job.state == "done":
+        return
+    name = JOB_NAMES.get(job.kind, job.kind)
+    if job.state == "cancelled":
+        st.info(f"{name} was stopped. Nothing was changed.", icon=":material/stop_circle:")
+    elif job.state == "interrupted":
+        st.warning(
+            f"{name} was interrupted when the app closed. Nothing is half-written; start it again when you are ready.",
+            icon=":material/warning:",
+        )
+    elif job.error:
+        st.error(f"**{escape(job.error['message'])}** {escape(job.error['hint'])}", icon=":material/error:")
+
+
+def _progress_text(job: JobRow, progress: Progress | None) -> tuple[str, float]:
+    done, total = (progress.done, progress.total) if progress else (job.done, job.total)
+    message = (progress.message if progress else job.message) or JOB_NAMES.get(job.kind, job.kind)
+    if job.cancel_requested:
+        message = "Stopping"
+    count = f" · {done:,} of {total:,}" if total > 10 else ""
+    return f"{message}{count}", min(1.0, done / total) if total else 0.0
+
+
+def score_table(rows: Sequence[Mapping[str, Any]], numbers: Sequence[str], *, key: str) -> None:
+    """Scores per label, numbers aligned, undefined as n/a."""
+    frame = pd.DataFrame(rows)
+    for column in numbers:
+        frame[column] = frame[column].map(number)
+    st.dataframe(
+        frame,
+        hide_index=True,
+        key=key,
+        column_config={column: st.column_config.TextColumn(alignment="right") for column in numbers},
+    )
+
+
+def flip_list(flips: Flips, *, pending: bool) -> None:
+    """What moves with the thresholds: counts, then the largest groups of equal descriptions."""
+    if not pending:
+        st.caption("Move a slider: the transactions that would gain or lose a tag appear here.")
+        return
+    if not flips.groups:
+        st.caption("No transaction changes: none lies between the saved and the new thresholds.")
+        return
+    st.markdown(
+        f"**{flips.n_transactions:,} transactions change** · {flips.n_gained:,} tags gained · {flips.n_lost:,} lost"
+    )
+    frame = pd.DataFrame(
+        {
+            "": ["gains" if flip.gains else "loses" for flip in flips.groups],
+            "Tag": [flip.label.name for flip in flips.groups],
+            "Description": [flip.description for flip in flips.groups],
+            "Transactions": [flip.count for flip in flips.groups],
+            "Probability": [flip.probability for flip in flips.groups],
+        }
+    )
+    st.dataframe(
+        frame,
+        hide_index=True,
+        key="flips",
+        column_config={"Probability": st.column_config.NumberColumn(format="%.3f")},
+    )
+
+
+def confirm(question: str, button: str, action: Callable[[], object]) -> None:
+    """Ask before something that removes."""
+
+    @st.dialog(button)
+    def ask() -> None:
+        st.write(question)
+        if st.button(button, type="primary", key="confirmed"):
+            with user_errors():
+                action()
+                st.rerun()
+
+    ask()

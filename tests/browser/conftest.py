@@ -1,0 +1,181 @@
+"""A Chromium, pages of a given size, and the app under test on a port of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, WebSocket, sync_playwright
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-extensions",
+    "--disable-sync",
+    "--no-first-run",
+    "--force-color-profile=srgb",
+    "--hide-scrollbars",
+]
+START_WITHIN = 60  # seconds; a cold start on a busy machine needs about 10
+
+_frames: WeakKeyDictionary[Page, list[bytes | str]] = WeakKeyDictionary()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def _playwright() -> Iterator[Playwright]:
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def browser(_playwright: Playwright) -> Iterator[Browser]:
+    """One Chromium for all tests: the system's where there is one, else Playwright's own."""
+    system = "/usr/bin/chromium" if Path("/usr/bin/chromium").exists() else shutil.which("chromium")
+    browser = _playwright.chromium.launch(executable_path=system, args=FLAGS)
+    yield browser
+    browser.close()
+
+
+@contextmanager
+def _served(script: Path, env: Mapping[str, str], home: Path) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    home.mkdir(parents=True, exist_ok=True)
+    log_path = home.with_suffix(".log")
+    options = {
+        "server.port": port,
+        "server.address": "127.0.0.1",
+        "server.headless": "true",
+        "server.fileWatcherType": "none",
+        "browser.gatherUsageStats": "false",
+    }
+    command = [sys.executable, "-m", "streamlit", "run", str(script)]
+    command += [f"--{name}={value}" for name, value in options.items()]
+    path = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
+    with log_path.open("wb") as log:
+        server = subprocess.Popen(
+            command,
+            cwd=CHECKOUT,
+            env={**os.environ, "PYTHONPATH": path, "TAGGER_HOME": str(home), **env},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # a group of its own, so that its children end with it
+        )
+    try:
+        _wait_until_healthy(f"http://127.0.0.1:{port}/_stcore/health", server, log_path)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        _end(server)
+
+
+def _wait_until_healthy(url: str, server: subprocess.Popen[bytes], log_path: Path) -> None:
+    deadline = time.monotonic() + START_WITHIN
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=1) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, TimeoutError, ConnectionError):
+            time.sleep(0.1)
+    pytest.fail(f"the app did not start:\n{log_path.read_text(errors='replace')[-4000:]}")
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    for name in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(server.pid, name)
+            server.wait(timeout=5)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
+    """`served(script, env) -> url`: like `serve`, but one app per script and environment for the whole session.
+
+    For pages that keep nothing on disk, so that tests cannot see each other.
+    """
+    urls: dict[tuple[Path, tuple[tuple[str, str], ...]], str] = {}
+    with ExitStack() as stack:
+
+        def start(script: Path, env: Mapping[str, str] | None = None) -> str:
+            wanted = (Path(script), tuple(sorted((env or {}).items())))
+            if wanted not in urls:
+                home = tmp_path_factory.mktemp("served") / "home"
+                urls[wanted] = stack.enter_context(_served(Path(script), env or {}, home))
+            return urls[wanted]
+
+        yield start
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """`serve(script, env) -> url`: run a Streamlit script with an empty TAGGER_HOME; it ends with the test."""
+    with ExitStack() as stack:
+        n_started = 0
+
+        def start(script: Path, env: Mapping[str, str] | None = None) -> str:
+            nonlocal n_started
+            n_started += 1
+            return stack.enter_context(_served(Path(script), env or {}, tmp_path / f"home{n_started}"))
+
+        yield start
+
+
+@pytest.fixture
+def page_at(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """`page_at(width, height, dark=False, touch=False) -> page`; what it sends is counted from the start."""
+    with ExitStack() as stack:
+
+        def open_page(width: int, height: int, *, dark: bool = False, touch: bool = False) -> Page:
+            context = browser.new_context(
+                viewport={"width": width, "height": height},
+                color_scheme="dark" if dark else "light",
+                has_touch=touch,
+                is_mobile=touch,
+                device_scale_factor=2 if width < 600 else 1,
+                reduced_motion="reduce",
+            )
+            stack.callback(context.close)
+            page = context.new_page()
+            sent = _frames.setdefault(page, [])
+
+            def watch(socket_: WebSocket) -> None:
+                socket_.on("framesent", lambda payload: sent.append(payload))
+
+            page.on("websocket", watch)
+            return page
+
+        yield open_page
+
+
+@pytest.fixture
+def frames_sent() -> Callable[[Page], list[bytes | str]]:
+    """`frames_sent(page)`: every WebSocket frame the page has sent, as a list that grows."""
+    return lambda page: _frames[page]
