@@ -10,9 +10,8 @@ import benchmarks
 
 
 def names() -> list[str]:
-    return sorted(
-        module.name for module in pkgutil.iter_modules(benchmarks.__path__) if not module.name.startswith("_")
-    )
+    modules = (module.name for module in pkgutil.iter_modules(benchmarks.__path__))
+    return sorted(name for name in modules if not name.startswith("_"))
 
 
 def main(arguments: list[str]) -> int:

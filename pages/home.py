@@ -27,10 +27,7 @@ if here.n_transactions == 0:
             st.rerun()
     if columns[1].button("Upload a statement", width="stretch"):
         st.switch_page("pages/upload.py")
-    st.caption(
-        "The sample is invented: 18 months of a household and a small firm. "
-        "It can be removed again whole."
-    )
+    st.caption("The sample is invented: 18 months of a household and a small firm. It can be removed again whole.")
 else:
     tiles = st.columns(4)
     tiles[0].metric("Transactions", f"{here.n_transactions:,}")

@@ -58,6 +58,10 @@ class TextEncoder(Protocol):
         """Equal for encoders that give equal embeddings."""
 
     @property
+    def family(self) -> str:
+        """Equal for encoders whose heads serve each other: the fingerprint without the precision."""
+
+    @property
     def dimension(self) -> int:
         """Width of one pooling."""
 
@@ -249,6 +253,10 @@ class Encoder:
     @property
     def fingerprint(self) -> str:
         return self.identity.fingerprint
+
+    @property
+    def family(self) -> str:
+        return self.identity.family
 
     def encode(
         self,

@@ -33,7 +33,9 @@ class HeadSettings:
     """
 
     kind: str = "logistic"
-    l2: float = 1.0  # 1 / C of scikit-learn, on inputs whose root mean square is 1
+    # 1 / C of scikit-learn, on inputs whose root mean square is 1. On card descriptions 1 is best at 1,000 rows, 30 at
+    # 6,000; 10 loses .014 macro-F1 at most on either.
+    l2: float = 10.0
     widths: tuple[int, ...] = (128, 64)
     activation: str = "relu"
     dropout: float = 0.1

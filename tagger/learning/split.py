@@ -13,7 +13,8 @@ def grouped_folds(groups: IntVector, y_true: BoolMatrix, judged: BoolMatrix, n_f
 
     Iterative stratification (Sechidis, Tsoumakas & Vlahavas 2011, doi:10.1007/978-3-642-23808-6_10), over groups
     instead of rows: the label with the fewest groups left goes first, each of its groups to the fold that misses that
-    label most, then to the fold that misses most rows. A label judged "yes" more often than "no" is spread by its "no",
+    label most, then to the fold that misses most rows. Folds that would grow a quarter too large are passed over
+    while others have room, since a few descriptions hold most rows. A label judged "yes" more often than "no" is spread by its "no",
     since a fold without either cannot teach the label.
 
     Parameters
@@ -70,6 +71,7 @@ def _assign(has_label: BoolMatrix, sizes: npt.NDArray[np.intp], n_folds: int) ->
     left = np.count_nonzero(has_label, axis=0).tolist()
     missing = [[count / n_folds] * n_folds for count in left]
     missing_rows = [float(sizes.sum()) / n_folds] * n_folds
+    slack = 0.25 * missing_rows[0]
     labels_of = _lists(has_label)
     groups_of = _lists(has_label.T)
     folds = range(n_folds)
@@ -79,9 +81,10 @@ def _assign(has_label: BoolMatrix, sizes: npt.NDArray[np.intp], n_folds: int) ->
         for group in groups_of[label]:
             if fold_of_group[group] >= 0:
                 continue
-            fold = max(folds, key=lambda k: (round(wanted[k], 9), missing_rows[k]))
+            size = float(sizes[group])
+            fold = max(folds, key=lambda k: (missing_rows[k] + slack >= size, round(wanted[k], 9), missing_rows[k]))
             fold_of_group[group] = fold
-            missing_rows[fold] -= float(sizes[group])
+            missing_rows[fold] -= size
             for other in labels_of[group]:
                 missing[other][fold] -= 1.0
                 left[other] -= 1

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,10 @@ IMAGINED_NEGATIVES = 10.0
 IMAGINED_POSITIVES = 0.01
 
 ITERATIONS_PER_REPORT = 5  # of the logistic head
+# Rows. The products of a small batch are too short to divide: threads mostly wait for each other, and beside a browser
+# that keeps the cores busy they take ten times as long as one thread does.
+SMALL_BATCH = 256
+
 EARLY_STOPPING_PATIENCE = 3  # epochs without a lower validation loss
 _ROWS_AT_ONCE = 65_536  # bounds the memory that applying a head takes
 
@@ -174,7 +179,8 @@ def fit_head(
     if settings.kind == "logistic":
         module = _fit_logistic(_tensor(X), y_true, mass, settings, watch)
     else:
-        module = _fit_feedforward(_tensor(X), y_true, mass, settings, watch, seed=seed)
+        with _threads(1 if settings.batch_size <= SMALL_BATCH else torch.get_num_threads()):
+            module = _fit_feedforward(_tensor(X), y_true, mass, settings, watch, seed=seed)
     with torch.no_grad():
         learned = torch.from_numpy(~constant)
         module.output.weight *= learned[:, None]
@@ -345,6 +351,16 @@ def _collapse(
         empty.index_add(0, index, torch.from_numpy(positive)),
         empty.index_add(0, index, torch.from_numpy(mass)),
     )
+
+
+@contextmanager
+def _threads(n_threads: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 # Shared ---------------------------------------------------------------------------------------------------------------

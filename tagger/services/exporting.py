@@ -73,6 +73,13 @@ def row_source(view: View, row: int) -> str:
     return SOURCES[int(present.min())]
 
 
+def counts(store: Store) -> dict[str, int]:
+    """How many transactions there are, and how many have their tags from each source."""
+    view = store.view()
+    sources = [row_source(view, row) for row in range(len(view.columns))]
+    return {"transactions": len(sources), **{source: sources.count(source) for source in SOURCES if source}}
+
+
 def export_bytes(store: Store, kind: str) -> tuple[bytes, int]:
     """The whole store as CSV, Parquet or JSON Lines, and its number of rows.
 

@@ -54,7 +54,12 @@ def overview(store: Store) -> Overview:
             "pages/review.py",
         )
     else:
-        step = ("All transactions are confirmed", "Take them with you, tags and sources included.", "Export", "pages/export.py")
+        step = (
+            "All transactions are confirmed",
+            "Take them with you, tags and sources included.",
+            "Export",
+            "pages/export.py",
+        )
     return Overview(
         n_transactions=n_transactions,
         n_confirmed=n_confirmed,
@@ -66,4 +71,3 @@ def overview(store: Store) -> Overview:
         next_action=step[2],
         next_page=step[3],
     )
-

@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,14 +23,20 @@ from tagger.services.store import Store, now
 from tagger.services.tagging import predict_missing
 from tagger.services.view import ABSENT, View
 from tagger.storage import judgements, runs
-from tagger.storage.runs import Bundle, RunRow, write_bundle
+from tagger.storage.runs import STARTER, Bundle, RunRow, write_bundle
+
+if TYPE_CHECKING:
+    from tagger.learning.model import Model
 
 MEASURED_ON = "out-of-fold"
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """What a head learns from: rows with a judged label, and labels with a positive."""
+    """What a head learns from: rows with a judged label, and labels with a positive.
+
+    `rows` and `columns` are places in whatever the set was taken from; the matrices are (n_rows, n_columns).
+    """
 
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
@@ -94,7 +100,7 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
     vectors, _ = store.encoding.embed(texts, progress)
     encoded = time.perf_counter()
 
-    fitted = _fit(vectors, data, recipe, progress)
+    fitted = fit(vectors, data, recipe, progress)
     fit_seconds = time.perf_counter() - encoded
     keys = [view.columns.folds[place] for place in view.columns.fold_index[data.rows].tolist()]
     later = later_batch_predictions(
@@ -139,7 +145,7 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
         labels=tuple((view.labels[column].id, view.labels[column].name) for column in data.columns),
         thresholds=tuple(chosen.value for chosen in fitted.thresholds),
         summary={key: value for key, value in report.items() if key not in {"run_id", "recipe"}},
-        head=fitted.tensors,
+        head=dict(fitted.model.tensors()),
         evidence={
             "transaction_ids": _packed_ids([view.columns.ids[row] for row in data.rows.tolist()]),
             "seen_groups": np.unique(group_hashes([view.columns.groups[place] for place in np.unique(data.groups)])),
@@ -164,14 +170,21 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
 class Fitted:
     """A trained head with its honest scores' raw material."""
 
-    tensors: dict[str, NDArray[Any]]
+    model: Model
     thresholds: list[ChosenThreshold]
     y_prob: NDArray[np.float32]
     y_pred: NDArray[np.bool_]
     folds: NDArray[np.int64]
 
 
-def _fit(vectors: NDArray[np.float32], data: TrainingSet, recipe: Recipe, progress: Progress) -> Fitted:
+def fit(vectors: NDArray[np.float32], data: TrainingSet, recipe: Recipe, progress: Progress) -> Fitted:
+    """Score out of fold, fit on everything, choose thresholds from the out-of-fold probabilities.
+
+    Parameters
+    ----------
+    vectors : float32 (n_rows, 2 × dimension), the rows of `data`.
+    recipe : resolved, so without "auto".
+    """
     # torch is imported where it is used: most screens need none of it.
     from tagger.learning.crossfit import cross_fitted_predictions, out_of_fold  # noqa: PLC0415
     from tagger.learning.model import Model  # noqa: PLC0415
@@ -191,7 +204,7 @@ def _fit(vectors: NDArray[np.float32], data: TrainingSet, recipe: Recipe, progre
     progress.stage("Choosing thresholds")
     chooser = parse_chooser(recipe.thresholds)
     return Fitted(
-        tensors=dict(model.tensors()),
+        model=model,
         thresholds=choose_thresholds(data.y_true, oof.y_prob, data.judged, data.groups, chooser),
         y_prob=oof.y_prob,
         y_pred=cross_fitted_predictions(oof, data.y_true, data.judged, data.groups, chooser),
@@ -223,7 +236,8 @@ def compare(store: Store, run_id: str, with_run_id: str | None = None) -> dict[s
     """
     view = store.view()
     other_id = with_run_id or view.tagging.run_id
-    bundle, other = store.bundle(run_id), store.bundle(other_id)
+    bundle = store.bundle(run_id)
+    other = store.bundle(other_id) if other_id != STARTER or store.starter() is not None else bundle
     mine, theirs = gather(store, view, bundle), gather(store, view, other)
     _, my_rows, their_rows = np.intersect1d(mine.rows, theirs.rows, return_indices=True)
     my_scores, their_scores = _scores_by_label(mine, my_rows), _scores_by_label(theirs, their_rows)

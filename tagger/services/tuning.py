@@ -187,12 +187,11 @@ def save(store: Store, thresholds: Mapping[int, float], *, note: str = "", run_i
         If a threshold is not between 0 and 1.
     """
     for value in thresholds.values():
-        if not 0 <= value <= 1:
-            raise SettingError(f"A threshold of {value} means nothing.", hint="Give a number from 0 to 1.")
+        _check(value)
     view = store.view()
     bundle = store.bundle(run_id or view.tagging.run_id)
     own = store.label_columns(bundle, view.labels)
-    values = list(_in_use(store, bundle.run_id))
+    values = list(in_use(store, bundle.run_id))
     for column, label in enumerate(view.labels):
         if own[column] >= 0 and label.id in thresholds:
             values[own[column]] = float(thresholds[label.id])
@@ -211,7 +210,7 @@ def show(store: Store, run_id: str | None = None) -> dict[str, Any]:
     view = store.view()
     bundle = store.bundle(run_id or view.tagging.run_id)
     evidence = gather(store, view, bundle)
-    values = _in_use(store, bundle.run_id)
+    values = in_use(store, bundle.run_id)
     thresholds = [values[column] for column in evidence.own_columns.tolist()]
     names = [view.labels[column].name for column in evidence.columns.tolist()]
     y_pred = apply_thresholds(evidence.y_prob, thresholds)
@@ -230,25 +229,43 @@ def history(store: Store, run_id: str | None = None) -> list[ThresholdVersion]:
         return runs.threshold_versions(connection, bundle.run_id)
 
 
-def by_name(store: Store, values: Mapping[str, float]) -> dict[int, float]:
-    """Thresholds by label name to thresholds by label id.
+def set_draft(store: Store, name: str, value: float, run_id: str | None = None) -> dict[str, Any]:
+    """Move one label's draft threshold, without using it yet.
 
     Raises
     ------
     SettingError
-        If a label does not exist.
+        If the label does not exist or the run does not know it, or the value is not between 0 and 1.
     """
+    _check(value)
     view = store.view()
-    result = {}
-    for name, value in values.items():
-        label = find(view.labels, name)
-        if label is None:
-            raise SettingError(f"There is no label {name!r}.", hint="List the labels: tagger labels list.")
-        result[label.id] = value
-    return result
+    bundle = store.bundle(run_id or view.tagging.run_id)
+    label = find(view.labels, name)
+    if label is None or store.label_columns(bundle, (label,)) == [-1]:
+        raise SettingError(f"The run knows no label {name!r}.", hint="List its labels: tagger thresholds show.")
+    with store.db.write() as connection:
+        draft = {**runs.draft(connection, bundle.run_id, store.settings.author), str(label.id): value}
+        runs.set_draft(connection, bundle.run_id, store.settings.author, draft)
+    return {"run_id": bundle.run_id, "label": label.name, "threshold": value, "saved": False}
 
 
-def _in_use(store: Store, run_id: str) -> Sequence[float]:
+def save_draft(store: Store, *, note: str = "", run_id: str | None = None) -> dict[str, Any]:
+    """Save what was moved as a new version of the run's thresholds."""
+    bundle = store.bundle(run_id or store.view().tagging.run_id)
+    with store.db.read() as connection:
+        draft = runs.draft(connection, bundle.run_id, store.settings.author)
+    thresholds = {int(label_id): value for label_id, value in draft.items()}
+    version = save(store, thresholds, note=note, run_id=bundle.run_id)
+    return {"run_id": bundle.run_id, "threshold_version_id": version, "changed": len(thresholds)}
+
+
+def _check(value: float) -> None:
+    if not 0 <= value <= 1:
+        raise SettingError(f"A threshold of {value} means nothing.", hint="Give a number from 0 to 1.")
+
+
+def in_use(store: Store, run_id: str) -> Sequence[float]:
+    """A run's thresholds now: the version in use, else its newest, else its first; in the order of its labels."""
     with store.db.read() as connection:
         current = runs.current(connection)
         versions = runs.threshold_versions(connection, run_id)

@@ -17,6 +17,8 @@ _NAMES = {"dmy": "day first", "mdy": "month first", "ymd": "year first"}
 _MAX_LENGTH = 48  # characters; weekday, long month and a time with zone need 45
 _PIVOT = 70  # two-digit years from 70 on are of the last century; banks had no exports before
 
+_HAS_DIGIT = re.compile("[0-9]")
+_ORDERS: tuple[DateOrder, ...] = ("dmy", "mdy", "ymd")
 _TIME = r"(?:[T ,]+[0-9]{1,2}[:.h][0-9]{2}(?:[:.][0-9]{2}(?:[.,][0-9]+)?)?\s*(?:[AaPp]\.?[Mm]\.?)?\s*(?:Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2})?)?"
 _WEEKDAY = r"(?:[^\W\d_]{2,10}\.?,\s*)?"
 _NUMERIC = re.compile(rf"{_WEEKDAY}([0-9]{{1,2}})([-/.]\s?|\s)([0-9]{{1,2}})\2([0-9]{{4}}|[0-9]{{2}})\.?{_TIME}")
@@ -108,7 +110,9 @@ def parse_date(text: str, order: DateOrder = "dmy") -> date | None:
 
 def is_date(text: str) -> bool:
     """Tell whether a text is a date in any order."""
-    return any(parse_date(text, order) is not None for order in ("dmy", "mdy", "ymd"))
+    if not _HAS_DIGIT.search(text):
+        return False
+    return any(parse_date(text, order) is not None for order in _ORDERS)
 
 
 def guess_dates(values: Iterable[str]) -> DateGuess:
@@ -125,7 +129,7 @@ def guess_dates(values: Iterable[str]) -> DateGuess:
         shown = _format_of(sample, "ymd") if sample else ""
         return DateGuess("dmy", shown, ambiguous=False, explanation=f"Dates: {shown}." if shown else "No dates.")
     readings: dict[DateOrder, list[date]] = {}
-    for order in ("dmy", "mdy", "ymd"):
+    for order in _ORDERS:
         readings[order] = [found for value in numeric if (found := parse_date(value, order))]
     day_first, month_first = len(readings["dmy"]), len(readings["mdy"])
     best = max(day_first, month_first)

@@ -16,13 +16,13 @@ from tagger.errors import MissingColumnError, SettingError, UnreadableFileError
 from tagger.transactions.dates import guess_dates, is_date, order_of
 from tagger.transactions.money import CURRENCY_CODES, currency_of, guess_decimal_mark, parse_amount
 
-AmountSign = Literal["as written", "by direction", "inverted"]
+AmountSign = Literal["as written", "by direction", "inverted", "plus is in"]
 
 HEAD_BYTES = 256 * 1024  # what preview and import both look at, so that they map the columns alike
 MAX_COLUMNS = 2000  # beyond any statement; keeps a mistaken delimiter from making a million columns
 _DELIMITERS = (",", ";", "\t", "|")
 _HEADER_WITHIN = 40  # records; the longest preamble seen before a header has 18
-_SAMPLE_CELLS = 40_000  # cells looked at for their kind, so that 300 columns cost no more than 10
+_SAMPLE_CELLS = 20_000  # cells looked at for their kind, so that 300 columns cost no more than 10
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,35 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _LEGACY = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1257", "mac_roman", "gb18030", "big5", "shift_jis", "euc_kr"]
+_SIGNS = frozenset("€£¥§°–—’‘“”„«»´·…©®™½¼²³×¿¡ºª•\xa0\xad")
+_ALPHABETS = (
+    (
+        "cp1252",
+        (
+            frozenset("äöüß"),
+            frozenset("àâæçéèêëîïôœùûüÿ"),
+            frozenset("áéíóúüñç"),
+            frozenset("àèéìíòóùú"),
+            frozenset("åäöæøéü"),
+            frozenset("ãáâàçéêíóôõúü"),
+            frozenset("áéëïíóöúüèê"),
+        ),
+    ),
+    ("cp1254", (frozenset("çğıöşüâî\u0307"),)),
+    ("cp1252", (frozenset("áéíóúýðþæö"),)),
+    (
+        "cp1250",
+        (
+            frozenset("áčďéěíňóřšťúůýž"),
+            frozenset("ąćęłńóśźż"),
+            frozenset("áéíóöőúüű"),
+            frozenset("áäčďéíĺľňóôŕšťúýž"),
+            frozenset("čćđšž"),
+            frozenset("ăâîșțşţ"),
+        ),
+    ),
+    ("cp1257", (frozenset("ąčęėįšųūž"), frozenset("āčēģīķļņšūž"), frozenset("äõöüšž"))),
+)
 _CONTROLS = bytes(byte for byte in range(32) if byte not in b"\t\n\r\x0c\x1a\x1b")
 _FOREIGN = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook"),
@@ -209,23 +238,20 @@ def _decode_legacy(content: bytes) -> Decoded:
 
 
 def _legacy_encoding(sample: bytes) -> str:
+    """Guess a one-byte encoding: first by whole alphabets, for a few letters mislead statistics."""
+    sample = sample[:32768]
+    for encoding, alphabets in _ALPHABETS:
+        try:
+            text = sample.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        letters = {character for character in text.lower() if character > "\x7f"} - _SIGNS
+        if any(letters <= alphabet for alphabet in alphabets):
+            return encoding
     from charset_normalizer import from_bytes  # noqa: PLC0415  # half the cost of importing this module, seldom needed
 
-    sample = sample[:32768]
     best = from_bytes(sample, cp_isolation=_LEGACY, enable_fallback=False).best()
-    # A handful of letters proves nothing, and in Western exports cp1252 is right nearly always.
-    n_high = sum(byte > 127 for byte in sample)
-    if best is None or (n_high < 6 and _fits(sample, "cp1252")):
-        return "cp1252"
-    return best.encoding
-
-
-def _fits(sample: bytes, encoding: str) -> bool:
-    try:
-        text = sample.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return all(character.isalpha() or character in "€£¥§°–—’‘“”«»´·" for character in text if character > "\x7f")
+    return "cp1252" if best is None else str(best.encoding)
 
 
 def _is_utf_8(line: bytes) -> bool:
@@ -330,7 +356,7 @@ def layout_of_lines(lines: list[str], encoding: str, options: ReadOptions) -> La
     first_record = records[header_at] if header_at is not None else (body or records)[0]
     header = records[header_at][1] if header_at is not None else None
     widths = _widths(body, header, width)
-    sample = [cells for _, cells in islice(body, max(20, _SAMPLE_CELLS // max(widths))) if len(cells) in widths]
+    sample = [cells for _, cells in islice(body, min(500, max(20, _SAMPLE_CELLS // max(widths)))) if len(cells) in widths]
     names = column_names(header, max(widths), sample)
     rows = [(cells + [""] * len(names))[: len(names)] for cells in sample]
     shown = {"\t": "tabs", " ": "spaces"}.get(delimiter, repr(delimiter))
@@ -558,13 +584,17 @@ _LABEL_NAMES = ("tags", "labels", "tag", "label", "category", "categories")
 DEBIT_WORDS = frozenset("debit debet d dr db af uit out outflow soll s withdrawal expense - dbit".split())
 CREDIT_WORDS = frozenset("credit kredit c cr k bij in inflow haben h deposit income + crdt".split())
 
+_DIGIT = re.compile(r"[0-9]|[^\x00-\x7f]")
 _BRACKETS = re.compile(r"\([^)]*\)|\[[^]]*\]")
+_NO_WORD = re.compile(r"[^0-9a-z]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def fold_header(name: str) -> str:
     """Reduce a column's name to its words: no accents, case, punctuation or units in brackets."""
     name = _CAMEL.sub(" ", _BRACKETS.sub(" ", name) or name)
+    if name.isascii():
+        return " ".join(_NO_WORD.sub(" ", name.lower()).split())
     plain = unicodedata.normalize("NFKD", name.casefold())
     return " ".join("".join(c if c.isalnum() else " " for c in plain if not unicodedata.combining(c)).split())
 
@@ -581,6 +611,8 @@ def _name_score(role: _Role, name: str) -> float:
 
 
 def _is_amount(cell: str) -> bool:
+    if not _DIGIT.search(cell):
+        return False
     return parse_amount(cell, ".") is not None or parse_amount(cell, ",") is not None
 
 
@@ -604,14 +636,17 @@ class _Column:
     def of(cls, name: str, cells: Sequence[str]) -> _Column:
         filled = [cell.strip() for cell in cells if cell.strip()]
         n = len(filled) or 1
-        dates = sum(map(is_date, filled)) / n
-        amounts = 0.0 if dates > 0.9 else sum(_is_amount(cell) and not is_date(cell) for cell in filled) / n
-        texts = 0.0 if dates > 0.9 or amounts > 0.9 else sum(_is_text(cell) for cell in filled) / n
+        kinds = Counter(map(_kind, filled))
+        dates, amounts, texts = kinds["date"] / n, kinds["amount"] / n, kinds["text"] / n
         return cls(name, tuple(cells), len(filled), len(filled) / (len(cells) or 1), dates, amounts, texts)
 
 
-def _is_text(cell: str) -> bool:
-    return sum(map(str.isalpha, cell[:200])) >= 3 and cell not in CURRENCY_CODES and not _is_typed(cell)
+def _kind(cell: str) -> str:
+    if is_date(cell):
+        return "date"
+    if _is_amount(cell):
+        return "amount"
+    return "text" if sum(map(str.isalpha, cell[:200])) >= 3 and cell not in CURRENCY_CODES else ""
 
 
 def assign_columns(layout: Layout, rows: Sequence[Sequence[str]], options: ReadOptions) -> Layout:
@@ -727,7 +762,9 @@ class _Assignment:
         if not self.layout.has_header:
             return None
         for column in self._free():
-            if _name_score(role, column.name) >= 4 and column.n_filled:
+            distinct = {cell.strip() for cell in column.cells if cell.strip()}
+            # "Account" heads the ledger's accounts in a firm's books: names, and many of them.
+            if _name_score(role, column.name) >= 4 and distinct and (len(distinct) <= 12 or column.texts < 0.5):
                 self.taken.add(column.name)
                 return column.name
         return None
@@ -910,6 +947,9 @@ def settle_values(
             date_format, ambiguous = found.format, found.ambiguous
             told.append(found.explanation)
     sign: AmountSign = "inverted" if options.invert_amounts else _sign(directions, mark)
+    if sign == "as written" and layout.amount_column and not directions and _plus_is_in(amounts, mark):
+        sign = "plus is in"
+        told.append("Signs: money in is marked with +, so amounts without a sign are money out.")
     if sign == "by direction":
         told.append("Signs: the amounts have none; the column that says debit or credit gives them.")
     elif sign == "inverted":
@@ -939,6 +979,13 @@ def _sign(directions: Sequence[tuple[str, str]], mark: str) -> AmountSign:
     if n and not negative:
         return "by direction"
     return "inverted" if n and opposed >= 0.9 * n else "as written"
+
+
+def _plus_is_in(amounts: Sequence[str], mark: str) -> bool:
+    """Tell whether no amount is negative and a few, not most, bear a plus: then the others went out."""
+    values = [(cell, value) for cell in amounts if (value := parse_amount(cell, mark))]
+    plus = sum("+" in cell for cell, _ in values)
+    return 0 < plus * 2 <= len(values) and all(value > 0 for _, value in values)
 
 
 def _debit_sign(debits: Sequence[str], mark: str) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 
@@ -29,20 +28,20 @@ def transaction_ids(transactions: Iterable[Transaction], file_hash: str) -> list
     -------
     One id of 32 hexadecimal digits per transaction, no two alike.
     """
-    seen: Counter[tuple[str, ...]] = Counter()
+    seen: dict[str, int] = {}
     taken: set[str] = set()
     ids = []
     for transaction in transactions:
-        known = transaction.known_id
-        if known is not None and known not in taken and _ID.fullmatch(known):
-            found = known
-        else:
-            fields = _fields(transaction, file_hash)
+        found = transaction.known_id
+        if found is None or found in taken or not _ID.fullmatch(found):
+            text = _text(transaction, file_hash)
+            times = seen.get(text, 0)
             while True:
-                seen[fields] += 1
-                found = _digest((*fields, str(seen[fields])))
+                times += 1
+                found = hashlib.sha256(f"{text}#{times}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
                 if found not in taken:
                     break
+            seen[text] = times
         taken.add(found)
         ids.append(found)
     return ids
@@ -58,20 +57,13 @@ def canonical_amount(amount: Decimal | None) -> str:
     return "0" if text in {"-0", ""} else text
 
 
-def _fields(transaction: Transaction, file_hash: str) -> tuple[str, ...]:
+def _text(transaction: Transaction, file_hash: str) -> str:
+    # Lengths before the free texts: nothing inside one field can imitate the border to the next.
+    account = transaction.account
     if transaction.occurred_on is None:
-        return ("undated", transaction.account, file_hash, str(transaction.line))
+        return f"undated {len(account)}:{account} {file_hash} {transaction.line}"
+    amount, currency = canonical_amount(transaction.amount), transaction.currency
     return (
-        "dated",
-        transaction.account,
-        transaction.occurred_on.isoformat(),
-        canonical_amount(transaction.amount),
-        transaction.currency,
-        transaction.description,
+        f"dated {len(account)}:{account} {transaction.occurred_on.isoformat()} {amount} "
+        f"{len(currency)}:{currency} {transaction.description}"
     )
-
-
-def _digest(fields: tuple[str, ...]) -> str:
-    # Lengths before the fields: no text inside one field can imitate the border to the next.
-    text = "".join(f"{len(field)}:{field}" for field in fields)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tagger.errors import CancelledError, SettingError
 from tagger.transactions.dates import order_of, parse_date
@@ -23,8 +23,7 @@ _STEP = 20_000  # rows between two signs of life; about a third of a second
 _SHOWN = 120  # characters of a cell repeated in an error
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One row as it stands: the line it starts on, its cells, and what is wrong with it as a whole."""
 
     line: int
@@ -66,6 +65,13 @@ _TOTAL = re.compile(
     r"(grand |sub ?|statement |page )?totals?( (debits?|credits?|amount|balance|withdrawals|deposits|transactions|in|out|paid (in|out)))?"
     r"|sums?|summe|gesamt(summe)?|totaal|totale|total general|somme|suma|razem|end of (file|report|statement|transactions)"
 )
+# Asked first, for folding every description would take longer than all the rest.
+_BALANCE_BEGINS = frozenset(
+    "opening closing starting ending beginning previous new final initial current available ledger statement account running "
+    "balance brought carried anfangssaldo endsaldo schlusssaldo alter neuer kontostand saldovortrag übertrag ubertrag ancien "
+    "nouveau solde saldo beginsaldo begin eindsaldo eind oud nieuw likutis apyvarta total subtotal sub turnover".split()
+)
+_MAY_BE_TOTAL = re.compile(r"tota|sum|gesamt|somme|razem|end of", re.IGNORECASE)
 _PENDING = frozenset(
     "pending,authorised,authorized,processing,vorgemerkt,en attente,pendiente,in behandeling,gereserveerd,in sospeso".split(",")
 )
@@ -107,9 +113,8 @@ def interpret(
             skipped.append(result)
     if progress is not None:
         progress(table.n_lines, table.n_lines)
-    if layout.date_column is None and layout.amount_column is None:
-        transactions, totals = _split_last_total(transactions)
-        skipped += totals
+    if layout.date_column is None and (total := _last_total(transactions)) is not None:
+        skipped.append(SkippedRow(transactions.pop().line, total))
     return Interpreted(layout, tuple(transactions), tuple(errors), tuple(skipped))
 
 
@@ -227,7 +232,9 @@ class RowReader:
         self._order = order_of(layout.date_format) if layout.date_format and _has_day(layout.date_format) else "dmy"
         self._mark = layout.decimal_mark
         self._dates: dict[str, date | None] = {"": None}
-        self._heading = [fold_header(name) for name in layout.columns] if layout.has_header else []
+        self._amounts: dict[str, Decimal | None] = {}
+        self._currencies: dict[str, str] = {}
+        self._heading = [name.casefold() for name in layout.columns] if layout.has_header else []
 
     def read(self, record: Record) -> Transaction | RowError | SkippedRow | None:
         cells, line = record.cells, record.line
@@ -249,8 +256,9 @@ class RowReader:
         date_text = cells[self._at_date].strip() if self._at_date is not None else ""
         occurred_on = self._date(date_text) if date_text else None
         bad_date = bool(date_text) and occurred_on is None and date_text.casefold() not in _PENDING
-        has_money = any(cells[place].strip() for place in self._at_money)
-        if (reason := self._skip(cells, description, occurred_on, bad_date=bad_date, has_money=has_money)) is not None:
+        if _is_balance(description):
+            return SkippedRow(line, f"a balance: {_shown([description])}")
+        if occurred_on is None and (reason := self._skip(cells, description, bad_date=bad_date)) is not None:
             return SkippedRow(line, reason) if reason else None
         if bad_date:
             column = self._layout.date_column or ""
@@ -275,6 +283,11 @@ class RowReader:
             (cells[self._at_id].strip() or None) if self._at_id is not None else None,
         )
 
+    def amount(self, cells: list[str]) -> Decimal | None:
+        """Give a row's amount, or None where it has none that can be read."""
+        found = self._amount(cells, 0) if self._at_money else None
+        return found if isinstance(found, Decimal) else None
+
     def _ragged(self, line: int, cells: list[str]) -> RowError | SkippedRow | None:
         filled = [cell for cell in cells if cell.strip()]
         if not filled:
@@ -289,25 +302,20 @@ class RowReader:
     def _is_remark(self, cell: str) -> bool:
         return self._date(cell.strip()) is None and parse_amount(cell, self._mark) is None
 
-    def _skip(
-        self, cells: list[str], description: str, occurred_on: date | None, *, bad_date: bool, has_money: bool
-    ) -> str | None:
-        """Say why a row is no transaction; an empty reason: it is blank; None: it is one."""
-        if _is_balance(description):
-            return f"a balance: {_shown([description])}"
-        if occurred_on is not None:
-            return None
+    def _skip(self, cells: list[str], description: str, *, bad_date: bool) -> str | None:
+        """Say why a row without a date is no transaction; an empty reason: it is blank; None: it is one."""
         filled = [cell for cell in cells if cell.strip()]
         if not filled:
             return ""
-        if self._heading and [fold_header(cell) for cell in cells if cell.strip()] == [
-            name for name, cell in zip(self._heading, cells, strict=False) if cell.strip()
-        ]:
-            return "the column names again"
+        if self._heading and description.strip().casefold() == self._heading[self._at_description]:
+            pairs = [(cell.strip().casefold(), name) for cell, name in zip(cells, self._heading, strict=False) if cell.strip()]
+            if all(cell == name for cell, name in pairs):
+                return "the column names again"
         if self._at_date is None:
             return None
         if any(_is_total(cell) or _is_balance(cell) for cell in filled):
             return f"a total: {_shown(filled)}"
+        has_money = any(cells[place].strip() for place in self._at_money)
         if self._at_money and not has_money and (len(filled) == 1 or not bad_date):
             return f"neither a date nor an amount: {_shown(filled)}" if self._labels.read(cells) is None else None
         if bad_date and len(filled) == 1 and not description.strip():
@@ -324,11 +332,13 @@ class RowReader:
     def _amount(self, cells: list[str], line: int) -> Decimal | RowError:
         if self._at_amount is not None:
             cell = cells[self._at_amount]
-            amount = parse_amount(cell, self._mark)
+            amount = self._parse(cell)
             if amount is None:
                 return self._no_amount(line, self._at_amount, cell)
             sign = self._layout.amount_sign
             if sign == "inverted":
+                return -amount if amount else amount
+            if sign == "plus is in" and "+" not in cell:
                 return -amount if amount else amount
             if sign == "by direction" and self._at_direction is not None:
                 word = cells[self._at_direction].strip().casefold()
@@ -342,7 +352,7 @@ class RowReader:
         for place, is_debit in ((self._at_debit, True), (self._at_credit, False)):
             if place is None or not (cell := cells[place].strip()):
                 continue
-            value = parse_amount(cell, self._mark)
+            value = self._parse(cell)
             if value is None:
                 return self._no_amount(line, place, cell)
             filled += 1
@@ -353,6 +363,13 @@ class RowReader:
         if not filled:
             return RowError(line, self._names[self._at_money[0]], "", "neither money out nor money in is filled")
         return -total if self._layout.amount_sign == "inverted" and total else total
+
+    def _parse(self, cell: str) -> Decimal | None:
+        try:
+            return self._amounts[cell]
+        except KeyError:
+            found = self._amounts[cell] = parse_amount(cell, self._mark)
+            return found
 
     def _no_amount(self, line: int, place: int, cell: str) -> RowError:
         shown = _shown([cell])
@@ -366,17 +383,23 @@ class RowReader:
             return self._layout.currency
         for place in self._at_money:
             cell = cells[place]
-            if cell and not cell.lstrip("-").replace(".", "", 1).isdigit() and (code := currency_of(cell)):
+            code = self._currencies.get(cell)
+            if code is None:
+                code = self._currencies[cell] = currency_of(cell)
+            if code:
                 return code
         return ""
 
 
 def _is_balance(text: str) -> bool:
-    return 6 < len(text) < 60 and _BALANCE.fullmatch(_bare(text)) is not None
+    if not 6 < len(text) < 60:
+        return False
+    words = text.split(None, 1)
+    return bool(words) and words[0].rstrip(":.").lower() in _BALANCE_BEGINS and _BALANCE.fullmatch(_bare(text)) is not None
 
 
 def _is_total(text: str) -> bool:
-    return 2 < len(text) < 60 and _TOTAL.fullmatch(_bare(text)) is not None
+    return 2 < len(text) < 60 and _MAY_BE_TOTAL.search(text) is not None and _TOTAL.fullmatch(_bare(text)) is not None
 
 
 def _bare(text: str) -> str:
@@ -385,8 +408,13 @@ def _bare(text: str) -> str:
     return " ".join(word for word in words if word.upper() not in CURRENCY_CODES)
 
 
-def _split_last_total(transactions: list[Transaction]) -> tuple[list[Transaction], list[SkippedRow]]:
-    return transactions, []
+def _last_total(transactions: list[Transaction]) -> str | None:
+    """Say so where the last row of a table without dates is the sum of the others."""
+    if len(transactions) < 3 or not _is_total(transactions[-1].description):
+        return None
+    others = sum((row.amount for row in transactions[:-1] if row.amount is not None), Decimal(0))
+    last = transactions[-1].amount
+    return f"a total: {_shown([transactions[-1].description])}" if last is not None and abs(last) == abs(others) else None
 
 
 def _has_day(date_format: str) -> bool:

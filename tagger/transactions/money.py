@@ -88,6 +88,8 @@ def parse_amount(text: str, decimal_mark: str = ".") -> Decimal | None:
 
 def currency_of(text: str) -> str:
     """Give the ISO code that an amount is written with, or an empty string."""
+    if _PLAIN.fullmatch(text):
+        return ""
     shape = _shape(text)
     if shape is None:
         return ""
@@ -106,10 +108,14 @@ def guess_decimal_mark(values: Iterable[str], *, default: DecimalMark = ".") -> 
     votes = {".": 0, ",": 0}
     undecided = ""
     for value in values:
-        shape = _shape(value)
-        if shape is None:
-            continue
-        mark = _mark_of(shape["number"])
+        if _PLAIN.fullmatch(value):
+            number = value.lstrip("-")
+        else:
+            shape = _shape(value)
+            if shape is None:
+                continue
+            number = shape["number"]
+        mark = _mark_of(number)
         if mark == "?":
             undecided = undecided or value.strip()
         elif mark:

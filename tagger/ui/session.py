@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import streamlit as st
@@ -52,10 +53,8 @@ def _shared() -> tuple[Store, Jobs]:
 
 
 def _warm_up(store: Store) -> None:
-    try:
+    with suppress(TaggerError):  # whoever needs the encoder is told then
         store.encoding.encode_nothing()
-    except TaggerError:
-        pass  # whoever needs the encoder is told then
 
 
 def current() -> Session:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
 from typing import Any, cast
@@ -13,12 +14,26 @@ import streamlit as st
 
 from tagger.errors import TaggerError
 from tagger.labels.labelset import Label
+from tagger.services import review
 from tagger.services.progress import Progress
 from tagger.services.review import Row
-from tagger.services.tuning import Flips
+from tagger.services.tuning import Flips, Panel
 from tagger.storage.jobs import JobRow
 from tagger.ui import charts
-from tagger.ui.components.transaction_list import Color, ListDay, ListLabel, ListRow, ListTag, Source
+from tagger.ui.components.threshold_panel import PanelLabel
+from tagger.ui.components.transaction_list import (
+    Color,
+    ConfirmOperation,
+    ListDay,
+    ListLabel,
+    ListRow,
+    ListTag,
+    Operation,
+    Outcome,
+    Source,
+    UndoOperation,
+    VerdictOperation,
+)
 from tagger.ui.session import Session
 
 SYMBOLS = {"GBP": "£", "USD": "$", "EUR": "€", "INR": "₹", "JPY": "¥", "ZAR": "R"}
@@ -85,6 +100,34 @@ def list_days(rows: Sequence[Row]) -> list[ListDay]:
             )
         )
     return [ListDay(title, day_rows) for title, day_rows in days.items()]
+
+
+def store_operations(session: Session, operations: Sequence[Operation]) -> Outcome:
+    """Put what the list sent on disk, and answer it."""
+    kinds = {VerdictOperation: "verdict", ConfirmOperation: "confirm", UndoOperation: "undo"}
+    sent = [{"kind": kinds[type(operation)], **asdict(operation)} for operation in operations]
+    return Outcome(*review.apply(session.store, sent))
+
+
+def panel_labels(panel: Panel) -> list[PanelLabel]:
+    """The current run's sliders."""
+    return [
+        PanelLabel(
+            id=each.label.id,
+            name=each.label.name,
+            color=each.label.color,
+            threshold=each.draft,
+            saved=each.saved,
+            optimum=each.optimum,
+            tuned=each.tuned,
+            note=each.note,
+            support=int(each.truth.sum()),
+            n_judged=int(each.truth.size),
+            scores=each.scores,
+            truth=each.truth,
+        )
+        for each in panel.labels
+    ]
 
 
 def job_status(session: Session, kinds: Sequence[str], *, curve: bool = False) -> JobRow | None:

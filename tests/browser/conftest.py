@@ -166,8 +166,11 @@ def page_at(browser: Browser) -> Iterator[Callable[..., Page]]:
             page = context.new_page()
             sent = _frames.setdefault(page, [])
 
+            def count(payload: bytes | str) -> None:
+                sent.append(payload)
+
             def watch(socket_: WebSocket) -> None:
-                socket_.on("framesent", lambda payload: sent.append(payload))
+                socket_.on("framesent", count)
 
             page.on("websocket", watch)
             return page

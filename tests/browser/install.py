@@ -26,8 +26,10 @@ def main() -> int:
     if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
         print("Browser tests: installing Debian's chromium")  # noqa: T201
         quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        steps = [["apt-get", "-qq", "update"], ["apt-get", "-qq", "install", "-y", "--no-install-recommends", "chromium"]]
-        if all(subprocess.run(step, env=quiet, check=False, stdout=subprocess.DEVNULL).returncode == 0 for step in steps):
+        steps = [["apt-get", "-qq", "update"], ["apt-get", "-qq", "install", "-y", "chromium"]]
+        if all(
+            subprocess.run(step, env=quiet, check=False, stdout=subprocess.DEVNULL).returncode == 0 for step in steps
+        ):
             return 0
     print("Browser tests: installing Playwright's Chromium")  # noqa: T201
     return subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False).returncode

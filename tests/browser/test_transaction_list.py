@@ -15,6 +15,20 @@ from playwright.sync_api import Locator, Page, expect
 
 APP = Path(__file__).parent / "apps" / "list_app.py"
 PHONE, DESKTOP = (390, 844), (1280, 900)
+KEEP_SOCKETS = """window.sockets = []
+window.WebSocket = class extends WebSocket { constructor(...of) { super(...of); window.sockets.push(this) } }"""
+TYPE_FAST = """(keys) => new Promise((resolve) => {
+  const root = document.querySelector('[data-testid=stBidiComponentIsolated]').shadowRoot
+  const taken = []
+  const timer = setInterval(() => {
+    if (!keys.length) { clearInterval(timer); resolve(taken.sort((a, b) => a - b)); return }
+    const started = performance.now()
+    const options = { key: keys.shift(), bubbles: true, composed: true, cancelable: true }
+    root.activeElement.dispatchEvent(new KeyboardEvent('keydown', options))
+    root.querySelector('.list').getBoundingClientRect()
+    taken.push(performance.now() - started)
+  }, 50)
+})"""
 _case = itertools.count()
 
 
@@ -56,14 +70,13 @@ def list_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def open_list(
-    list_folder: Path, served: Callable[..., str], page_at: Callable[..., Page]
-) -> Callable[..., Harness]:
+def open_list(list_folder: Path, served: Callable[..., str], page_at: Callable[..., Page]) -> Callable[..., Harness]:
     url = served(APP, {"LIST_FOLDER": str(list_folder)})
 
     def open_(size: tuple[int, int] = DESKTOP, *, dark: bool = False, **query: object) -> Harness:
         case = f"case{next(_case)}"
         page = page_at(*size, dark=dark, touch=size == PHONE)
+        page.add_init_script(KEEP_SOCKETS)
         page.goto(f"{url}/?{urlencode({'case': case, **query})}")
         page.locator(".list").wait_for(timeout=20000)
         return Harness(page, list_folder / f"{case}.jsonl")
@@ -116,11 +129,12 @@ def test_an_existing_tag_is_added_with_the_keyboard_alone(open_list):
     harness.row(0).focus()
 
     harness.page.keyboard.press("t")
-    harness.page.keyboard.type("rR")
+    harness.page.keyboard.type("Rc")
     options = harness.page.get_by_role("option")
-    expect(options).to_have_text(["Create “rR”"])
+    # "c" and "r" are typed here; outside a field they are the app's own shortcuts.
+    expect(options).to_have_text(["Create “Rc”"])
     harness.page.keyboard.press("Backspace")
-    # Beginnings come before words and other places; "c" and "r" are typed and not taken as the app's shortcuts.
+    # Names that begin with what was typed come first.
     expect(options.first).to_have_text("recurring")
     expect(options.nth(1)).to_have_text("rent")
     harness.page.keyboard.press("ArrowDown")
@@ -178,7 +192,7 @@ def test_confirming_goes_on_to_the_next_row_and_leaves_out_what_was_rejected(ope
     harness.page.get_by_role("button", name="Confirm", exact=True).tap()
 
     assert harness.focused() == "PRET A MANGER"
-    expect(harness.row(0).get_by_role("button", name="Confirmed")).to_be_disabled()
+    expect(harness.row(0).get_by_role("button", name="Confirmed", exact=True)).to_be_disabled()
     _, confirmed = harness.stored_when(2)
     assert (confirmed["kind"], confirmed["transaction"], confirmed["present"]) == ("confirm", "0000", [1])
 
@@ -190,7 +204,7 @@ def test_the_next_row_is_scrolled_into_view_above_the_bar(open_list):
     for number in range(1, 14):
         harness.page.keyboard.press("Enter")
         box, bar = harness.row(number).bounding_box(), harness.page.locator(".bar").bounding_box()
-        assert 0 <= box["y"]
+        assert box["y"] >= 0
         assert box["y"] + box["height"] <= bar["y"]
     harness.page.keyboard.press("Enter")
 
@@ -199,19 +213,14 @@ def test_the_next_row_is_scrolled_into_view_above_the_bar(open_list):
 
 
 def test_twenty_keys_a_second_over_slow_reruns_lose_nothing_and_keep_their_order(open_list):
-    harness = open_list(rows=24, delay=0.25)
+    harness = open_list(rows=24, delay=0.15)
     harness.row(0).focus()
 
-    started = time.monotonic()
-    for number in range(20):
-        for index, key in enumerate(("1", "2", "Enter")):
-            harness.page.keyboard.press(key)
-            behind = started + (3 * number + index + 1) / 20 - time.monotonic()
-            harness.page.wait_for_timeout(max(0, behind * 1000))
-    rate = 60 / (time.monotonic() - started)
+    # Pressed inside the page: from out here a busy machine would not reach twenty a second.
+    milliseconds = harness.page.evaluate(TYPE_FAST, ["1", "2", "Enter"] * 20)
 
     operations = harness.stored_when(60)
-    assert rate > 15
+    assert milliseconds[30] < 25  # the median; half of what twenty a second leave
     assert [operation["transaction"] for operation in operations] == [f"{n:04x}" for n in range(20) for _ in range(3)]
     assert [operation["kind"] for operation in operations] == ["verdict", "verdict", "confirm"] * 20
     assert len({operation["operation"] for operation in operations}) == 60
@@ -237,17 +246,19 @@ def test_a_reload_before_the_answer_sends_again_and_nothing_twice(open_list):
     assert harness.focused() == "SHELL 1123 LEEDS"
 
 
-def test_a_lost_connection_in_the_middle_loses_nothing(open_list):
+def test_what_is_done_while_the_connection_is_lost_arrives_after_it(open_list):
     harness = open_list()
     harness.row(0).focus()
-    harness.page.context.set_offline(True)
-    harness.page.keyboard.press("1")
-    harness.page.keyboard.press("Enter")
-    harness.page.context.set_offline(False)
+    harness.page.evaluate("window.sockets.forEach((socket) => socket.close())")
+    for key in ("1", "Enter", "2"):
+        harness.page.keyboard.press(key)
+    expect(harness.page.locator(".progress")).to_contain_text("saving 3…")
+    assert harness.stored() == []
 
-    operations = harness.stored_when(2)
+    operations = harness.stored_when(3, within=25)
 
-    assert [operation["kind"] for operation in operations] == ["verdict", "confirm"]
+    assert [operation["kind"] for operation in operations] == ["verdict", "confirm", "verdict"]
+    harness.expect_saved()
 
 
 def test_a_failed_operation_is_reverted_and_its_row_says_why(open_list):
@@ -258,6 +269,8 @@ def test_a_failed_operation_is_reverted_and_its_row_says_why(open_list):
     expect(harness.row(0)).to_contain_text("Not saved: This month is locked.")
     expect(harness.chip(0, "groceries")).to_have_attribute("aria-label", "Reject groceries, predicted 90 %")
     expect(harness.page.locator(".live")).to_have_text("Not saved: This month is locked.")
+    expect(harness.page.locator(".message")).to_have_text("1 of 1")
+    expect(harness.page.get_by_role("button", name="Undo")).to_be_hidden()
     harness.page.get_by_role("button", name="Dismiss").click()
     expect(harness.row(0)).not_to_contain_text("Not saved")
     assert harness.stored() == []
@@ -384,13 +397,18 @@ def test_the_list_fits_its_width_and_a_thumb(open_list, size, dark, request, tmp
     page.screenshot(path=tmp_path / f"{request.node.callspec.id}.png")
 
     assert page.evaluate("document.querySelector('.stMain').scrollWidth") <= size[0]
-    edges = {round(box["x"] + box["width"]) for box in (a.bounding_box() for a in page.locator(".amount").all())}
-    assert len(edges) == 1
+    edges = page.locator(".amount").evaluate_all("nodes => nodes.map((node) => node.getBoundingClientRect().right)")
+    assert len(set(edges)) == 1
     smallest = 44 if size == PHONE else 34
-    for control in page.locator(".chip, .add, .confirm, .bar-confirm:visible").all():
-        box = control.bounding_box()
-        assert box["height"] >= smallest, control.get_attribute("aria-label")
-        assert box["width"] >= smallest, control.get_attribute("aria-label")
+    small = page.locator(".chip, .add, .confirm, .bar-confirm").evaluate_all(
+        """(nodes, smallest) => nodes
+          .filter((node) => node.checkVisibility())
+          .map((node) => [node.ariaLabel ?? node.textContent, node.getBoundingClientRect()])
+          .filter(([, box]) => Math.min(box.width, box.height) < smallest)
+          .map(([name]) => name)""",
+        smallest,
+    )
+    assert small == []
     faint = page.evaluate(CONTRASTS)
     assert [entry for entry in faint if entry["contrast"] < 4.5] == []
 
@@ -405,7 +423,8 @@ CONTRASTS = """() => {
     return [r, g, b, a / 255]
   }
   const luminance = (c) => {
-    const [r, g, b] = c.slice(0, 3).map((v) => { v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4 })
+    const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    const [r, g, b] = c.slice(0, 3).map((v) => linear(v / 255))
     return 0.2126 * r + 0.7152 * g + 0.0722 * b
   }
   const over = (top, under) => top.slice(0, 3).map((v, i) => v * top[3] + under[i] * (1 - top[3]))
@@ -417,7 +436,9 @@ CONTRASTS = """() => {
     }
     return layers.reverse().reduce((under, top) => over(top, under), [255, 255, 255])
   }
-  const texts = root.querySelectorAll('.description, .amount, .account, .note, .name, .mark, .add, .day-title, .message, .progress, .bar-confirm')
+  const places = ['.description', '.amount', '.account', '.note', '.name', '.mark',
+    '.add', '.day-title', '.message', '.progress', '.bar-confirm']
+  const texts = root.querySelectorAll(places.join(', '))
   return [...texts].filter((node) => node.checkVisibility() && node.textContent).map((node) => {
     const under = background(node)
     const [a, b] = [luminance(over(parse(getComputedStyle(node).color), under)), luminance(under)]

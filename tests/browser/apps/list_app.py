@@ -1,8 +1,8 @@
 """A small app around the transaction list: it stores operations in a file and acknowledges what it stored.
 
 LIST_FOLDER names a folder; the address says the rest. `case` is the name of the file in it (one JSON object a line),
-so that every test has its own. `delay` (seconds) makes every rerun slow. `rows` sets the number of plain rows. `show`
-is "plain", "showcase" (every state of a chip and a row), "locked" (operations on its row fail) or "empty".
+so that every test has its own. `delay` (seconds) makes storing and every rerun slow. `rows` sets the number of plain
+rows. `show` is "plain", "showcase" (every state of a chip and a row), "locked" (operations on its row fail) or "empty".
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import streamlit as st
@@ -36,9 +36,17 @@ DELAY = float(st.query_params.get("delay", "0"))
 N_ROWS = int(st.query_params.get("rows", "6"))
 SHOW = st.query_params.get("show", "plain")
 NAMES = [
-    "groceries", "eating out", "fuel", "salary", "recurring", "subscription", "online", "rent",
-    "office supplies and everything else that a small firm puts on its card", "Café",
-]  # fmt: skip
+    "groceries",
+    "eating out",
+    "fuel",
+    "salary",
+    "recurring",
+    "subscription",
+    "online",
+    "rent",
+    "office supplies and everything else that a small firm puts on its card",
+    "Café",
+]
 MERCHANTS = ["TESCO STORES 3021", "PRET A MANGER", "SHELL 1123 LEEDS", "NETFLIX.COM", "AMZN MKTP UK", "GREGGS PLC"]
 
 
@@ -69,23 +77,82 @@ def showcase() -> list[ListDay]:
         ListDay(
             "Sunday 3 March 2024",
             [
-                ListRow("a1", "TESCO STORES 3021 LEEDS GB", "−£147.04", -1, [ListTag(1, "predicted", 0.93), ListTag(7, "predicted", 0.58)], account="Joint account"),
-                ListRow("a2", "PRET A MANGER", "−£8.92", -1, [ListTag(2, "remembered", count=4)], rejected=[1], account="Card ··1187"),
-                ListRow("a3", "STAFF - PAYROLL", "+£1,602.61", 1, [ListTag(4, "confirmed"), ListTag(5, "confirmed")], state="confirmed", account="Joint account"),
-                ListRow("a4", "NETFLIX.COM AMSTERDAM", "−£10.99", -1, [ListTag(6, "confirmed"), ListTag(5, "predicted", 0.88), ListTag(7, "predicted", 0.52)], account="Card ··1187"),
+                ListRow(
+                    "a1",
+                    "TESCO STORES 3021 LEEDS GB",
+                    "−£147.04",
+                    -1,
+                    [ListTag(1, "predicted", 0.93), ListTag(7, "predicted", 0.58)],
+                    account="Joint account",
+                ),
+                ListRow(
+                    "a2",
+                    "PRET A MANGER",
+                    "−£8.92",
+                    -1,
+                    [ListTag(2, "remembered", count=4)],
+                    rejected=[1],
+                    account="Card ··1187",
+                ),
+                ListRow(
+                    "a3",
+                    "STAFF - PAYROLL",
+                    "+£1,602.61",
+                    1,
+                    [ListTag(4, "confirmed"), ListTag(5, "confirmed")],
+                    state="confirmed",
+                    account="Joint account",
+                ),
+                ListRow(
+                    "a4",
+                    "NETFLIX.COM AMSTERDAM",
+                    "−£10.99",
+                    -1,
+                    [ListTag(6, "confirmed"), ListTag(5, "predicted", 0.88), ListTag(7, "predicted", 0.52)],
+                    account="Card ··1187",
+                ),
             ],
         ),
         ListDay(
             "Friday 1 March 2024",
             [
-                ListRow("a5", "AMZN MKTP UK*2K4RT0 AMAZON.CO.UK LONDON MARKETPLACE ORDER 204-1198832", "−£31.00", -1, [ListTag(9, "predicted", 0.71), ListTag(7, "remembered", count=12, conflict=True)], account="Card ··1187", note="two purchases"),
+                ListRow(
+                    "a5",
+                    "AMZN MKTP UK*2K4RT0 AMAZON.CO.UK LONDON MARKETPLACE ORDER 204-1198832",
+                    "−£31.00",
+                    -1,
+                    [ListTag(9, "predicted", 0.71), ListTag(7, "remembered", count=12, conflict=True)],
+                    account="Card ··1187",
+                    note="two purchases",
+                ),
                 ListRow("a6", "Online Transfer to Deposit Account-9541", "−£2,895.00", -1, account="Joint account"),
-                ListRow("a7", "مطعم الشام 4411 DUBAI", "−£54.20", -1, [ListTag(2, "predicted", 0.5)], account="Card ··1187"),
-                ListRow("a8", "<img src=x onerror=\"window.broken=1\"><b>BOLD</b> & CO", "−£1.00", -1, [ListTag(3, "predicted", 0.996)], account="Joint account"),
+                ListRow(
+                    "a7", "مطعم الشام 4411 DUBAI", "−£54.20", -1, [ListTag(2, "predicted", 0.5)], account="Card ··1187"
+                ),
+                ListRow(
+                    "a8",
+                    '<img src=x onerror="window.broken=1"><b>BOLD</b> & CO',
+                    "−£1.00",
+                    -1,
+                    [ListTag(3, "predicted", 0.996)],
+                    account="Joint account",
+                ),
             ],
         ),
-        ListDay("No date", [ListRow("a9", "REF " + "LONG WORDS " * 900, "£0.00", 0, [ListTag(8, "predicted", 0.64)], account="Joint account")]),
-    ]  # fmt: skip
+        ListDay(
+            "No date",
+            [
+                ListRow(
+                    "a9",
+                    "REF " + "LONG WORDS " * 900,
+                    "£0.00",
+                    0,
+                    [ListTag(8, "predicted", 0.64)],
+                    account="Joint account",
+                )
+            ],
+        ),
+    ]
 
 
 def replay(days: list[ListDay], labels: dict[int, str], operations: list[dict[str, object]]) -> list[ListDay]:
@@ -115,14 +182,13 @@ def replay(days: list[ListDay], labels: dict[int, str], operations: list[dict[st
                     tags[label] = ListTag(label, "confirmed")
                 else:
                     tags |= {tag.label: tag for tag in row.tags if tag.label == label}
-            rows.append(
-                ListRow(row.id, row.description, row.amount, row.sign, list(tags.values()), sorted(rejected), state, row.account, row.note)
-            )  # fmt: skip
+            rows.append(replace(row, tags=list(tags.values()), rejected=sorted(rejected), state=state))
         shown.append(ListDay(day.title, rows))
     return shown
 
 
 def store(operations: list[Operation]) -> Outcome:
+    time.sleep(DELAY)
     known = {entry["operation"] for entry in stored()}
     locked = {row.id for day in base for row in day.rows if "LOCKED" in row.description}
     acknowledged, failed = [], {}

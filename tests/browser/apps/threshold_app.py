@@ -13,11 +13,38 @@ import streamlit as st
 
 from tagger.ui.components.threshold_panel import PanelLabel, threshold_panel
 
-NAMES = (
-    "groceries|eating out|fuel|rent|payroll|subscription|recurring|online|transfer|bank fee|refund|cash|income|"
-    "tax-deductible|business|utilities|insurance|travel|public transport|pharmacy|clothing|household|gifts|"
-    "charity|interest|mortgage|parking|hobbies|pets|software and other digital services"
-).split("|")
+NAMES = [
+    "groceries",
+    "eating out",
+    "fuel",
+    "rent",
+    "payroll",
+    "subscription",
+    "recurring",
+    "online",
+    "transfer",
+    "bank fee",
+    "refund",
+    "cash",
+    "income",
+    "tax-deductible",
+    "business",
+    "utilities",
+    "insurance",
+    "travel",
+    "public transport",
+    "pharmacy",
+    "clothing",
+    "household",
+    "gifts",
+    "charity",
+    "interest",
+    "mortgage",
+    "parking",
+    "hobbies",
+    "pets",
+    "software and other digital services",
+]
 COLORS = ("green", "orange", "blue", "violet", "red", "yellow", "gray")
 DEFAULT = 0.5
 

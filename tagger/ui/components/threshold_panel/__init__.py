@@ -104,7 +104,9 @@ def threshold_panel(
 
     _mount(
         key=key,
-        data=pack_header(labels, measured_on=measured_on, sent_base=sent.base, revision=sent.revision, digest=sent.digest)
+        data=pack_header(
+            labels, measured_on=measured_on, sent_base=sent.base, revision=sent.revision, digest=sent.digest
+        )
         + sent.body,
         on_thresholds_change=commit,
     )

@@ -433,12 +433,15 @@ class Panel {
       }
     }, { rootMargin: "800px" });
     this.byElement = new Map();
-    this.size = new ResizeObserver(() => this.stick());
+    this.size = new ResizeObserver(() => this.fit());
     this.size.observe(this.root);
   }
 
-  /** Streamlit's own header lies over the page, and is opaque only while it holds something. */
-  stick() {
+  /** What depends on the page around. Streamlit's own header lies over it, and is opaque only while it holds something. */
+  fit() {
+    const card = this.grid.querySelector(".card");
+    // Cards out of view are laid out at the size of one in view, so that scrolling to them moves nothing.
+    if (card) this.root.style.setProperty("--card-height", `${card.offsetHeight}px`);
     const header = document.querySelector('[data-testid="stHeader"]');
     const covers = header && !/^(transparent|rgba\(.*, 0\))$/.test(getComputedStyle(header).backgroundColor);
     this.root.style.setProperty("--sticky-top", `${covers ? header.offsetHeight : 0}px`);
@@ -446,7 +449,7 @@ class Panel {
 
   build() {
     this.figures = { micro: {}, macro: {} };
-    const head = make("tr", "", make("td"));
+    const head = make("tr", "", make("td", "corner", "\u00b1 vs saved"));
     for (const metric of METRICS) {
       const cell = make("th", "", TITLES[metric]);
       cell.scope = "col";

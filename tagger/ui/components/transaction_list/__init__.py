@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import streamlit as st
 from streamlit.components.v2 import component
@@ -104,7 +104,7 @@ class ListPage:
 
 @dataclass(frozen=True)
 class VerdictOperation:
-    """Judge one label of one transaction. Exactly one of `label` and `new_label` is set; "clear" takes a verdict back."""
+    """Judge one label of one transaction: either `label` or `new_label` is set, and "clear" takes a verdict back."""
 
     operation: str
     transaction: str
@@ -142,9 +142,7 @@ class Outcome:
     failed: Mapping[str, str] = field(default_factory=dict)
 
 
-def transaction_list(
-    page: ListPage, *, key: str, on_operations: Callable[[list[Operation]], Outcome | None]
-) -> None:
+def transaction_list(page: ListPage, *, key: str, on_operations: Callable[[list[Operation]], Outcome | None]) -> None:
     """Draw one page of transactions and pass on what a person does with them.
 
     Parameters
@@ -181,9 +179,7 @@ def page_data(page: ListPage, *, key: str, answer: Outcome | None = None) -> dic
         "key": key,
         "revision": page.revision,
         "labels": [{"id": label.id, "name": label.name, "color": label.color} for label in page.labels],
-        "days": [
-            {"title": day.title, "rows": [_row_data(row) for row in day.rows]} for day in page.days if day.rows
-        ],
+        "days": [{"title": day.title, "rows": [_row_data(row) for row in day.rows]} for day in page.days if day.rows],
         "acknowledged": sorted({*page.acknowledged, *answer.acknowledged}),
         "failed": {**answer.failed, **page.failed},
         "empty": {"title": page.empty.title, "body": page.empty.body},
@@ -232,7 +228,7 @@ def _read_operation(entry: Mapping[str, object]) -> Operation:
             return VerdictOperation(
                 operation,
                 transaction=_text(entry["transaction"]),
-                value=cast("VerdictValue", value),
+                value=value,
                 label=None if named else _whole(entry["label"]),
                 new_label=_text(entry["new_label"]) if named else None,
             )
@@ -297,12 +293,12 @@ def _state_of(key: str) -> Mapping[str, object]:
 def _ids(state: Mapping[str, object]) -> set[str]:
     value = state.get("operations")
     entries = value if isinstance(value, list) else []
-    return {entry["operation"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("operation"), str)}
+    return {
+        entry["operation"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("operation"), str)
+    }
 
 
-def _deliver(
-    state: Mapping[str, object], key: str, on_operations: Callable[[list[Operation]], Outcome | None]
-) -> None:
+def _deliver(state: Mapping[str, object], key: str, on_operations: Callable[[list[Operation]], Outcome | None]) -> None:
     operations, unreadable = read_operations(state.get("operations"))
     outcome = (on_operations(operations) if operations else None) or Outcome()
     st.session_state[_answer_key(key)] = Outcome(set(outcome.acknowledged), {**outcome.failed, **unreadable})

@@ -118,6 +118,8 @@ class TransactionList {
   }
 
   #fail(entry, message) {
+    // The bar must not go on saying that it was done, nor offer to undo what never was.
+    if (this.toast?.operation === entry.wire.operation) this.toast = null
     if (this.rows.has(entry.transaction)) this.#notice(entry.transaction, { kind: "failed", text: message })
     else this.#say(`Not saved (${entry.title}): ${message}`, { lasting: true })
     this.#announce(`Not saved: ${message}`)
@@ -242,7 +244,7 @@ class TransactionList {
     this.notices.delete(id)
     this.#store()
     this.#send()
-    this.#say(text, { undo: wire.kind !== "undo" })
+    this.#say(text, { undo: wire.kind !== "undo", operation: entry.wire.operation })
     this.#renderRow(id)
   }
 
@@ -614,7 +616,8 @@ class TransactionList {
     this.undoButton.hidden = !this.toast?.undo
     const parts = [`${confirmed} confirmed`]
     if (this.toast && place) parts.unshift(place)
-    if (this.pending.length) parts.push(this.attempt ? `still saving ${this.pending.length}…` : `saving ${this.pending.length}…`)
+    const saving = this.attempt ? "still saving" : "saving"
+    if (this.pending.length) parts.unshift(`${saving} ${this.pending.length}…`)
     setText(this.progress, parts.join(" · "))
 
     const view = this.views.get(this.focused)
@@ -638,9 +641,9 @@ class TransactionList {
     }
   }
 
-  #say(message, { undo = false, lasting = false } = {}) {
+  #say(message, { undo = false, lasting = false, operation = null } = {}) {
     clearTimeout(this.timers.toast)
-    this.toast = { text: message, undo }
+    this.toast = { text: message, undo, operation }
     this.#renderBar()
     if (lasting) return
     this.timers.toast = setTimeout(() => {

@@ -1,0 +1,36 @@
+"""Thresholds: drag, watch precision, recall and F1 move, see what flips, save."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from tagger.services import tuning
+from tagger.ui import session, widgets
+from tagger.ui.components.threshold_panel import threshold_panel
+
+state = session.current()
+session.keep_tagged(state)
+st.title("Thresholds")
+widgets.job_status(state, ("import", "tag", "train"))
+
+
+@st.fragment
+def tune() -> None:
+    panel = tuning.panel(state.store)
+    threshold_panel(
+        widgets.panel_labels(panel),
+        measured_on=panel.measured_on,
+        key="panel",
+        on_commit=lambda thresholds: tuning.keep_draft(state.store, panel.run_id, thresholds),
+    )
+    changed = panel.drafts != panel.saved
+    st.subheader("What would change")
+    widgets.flip_list(tuning.flips(state.store, panel.saved, panel.drafts), pending=changed)
+    note = st.text_input("Note", key="note", placeholder="Why (optional)", disabled=not changed)
+    if st.button("Save thresholds", type="primary", disabled=not changed):
+        with widgets.user_errors():
+            tuning.save(state.store, panel.drafts, note=note)
+            st.rerun()
+
+
+tune()

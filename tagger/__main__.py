@@ -1,0 +1,421 @@
+"""The same use cases without a browser: `python -m tagger COMMAND … [--json]`.
+
+With --json, stdout carries exactly one JSON object and everything else goes to stderr. Exit codes: 0 done, 2 a mistake
+that a person can mend, 1 a bug.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import logging
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, TextIO
+
+from tagger.config import CHECKOUT, Settings
+from tagger.errors import SettingError, TaggerError, UnreadableFileError
+from tagger.learning.recipe import HeadSettings, Recipe, parse_features, parse_head
+from tagger.learning.thresholds import parse_chooser
+from tagger.services import (
+    doctor,
+    evaluating,
+    exporting,
+    importing,
+    labelset,
+    review,
+    runs,
+    tables,
+    training,
+    tuning,
+)
+from tagger.services.encoding import Encoding
+from tagger.services.jobs import Jobs
+from tagger.services.progress import Progress
+from tagger.services.store import Store
+from tagger.transactions.detection import ReadOptions
+
+Result = dict[str, Any]
+Command = Callable[[argparse.Namespace, Settings], Result]
+
+
+class UsageError(SettingError):
+    """The command line's words are off."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports wrong usage as every other mistake: as JSON where JSON was asked for."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message[:1].upper()}{message[1:]}.", hint=f"See: {self.prog} --help")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in words
+    out = sys.stdout
+    try:
+        # Whatever a library prints goes to stderr: stdout belongs to the result.
+        sys.stdout = sys.stderr
+        options = parser().parse_args(words)
+        result = options.run(options, Settings.from_environment())
+    except TaggerError as error:
+        described = {"type": type(error).__name__, "message": str(error), "hint": error.hint}
+        _print(out if as_json else sys.stderr, {"error": described}, as_json=as_json)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except Exception:  # noqa: BLE001 - the last resort of a program: say that it is a bug
+        traceback.print_exc()
+        return 1
+    finally:
+        sys.stdout = out
+    if result is not None:
+        _print(out, result, as_json=as_json)
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command and its options."""
+    shared = _Parser(add_help=False)
+    shared.add_argument("--json", action="store_true", help="print one JSON object")
+    reading = _reading_options()
+    recipe = _recipe_options()
+    root = _Parser(prog="tagger", description="Tags bank transactions, on this machine.", parents=[shared])
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+
+    def add(name: str, run: Command, text: str, *parents: _Parser) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text, parents=[shared, *parents])
+        command.set_defaults(run=run)
+        return command
+
+    command = add("import", _import, "Import statements, or take an import back.", reading)
+    command.add_argument("files", nargs="*", type=Path, metavar="FILE")
+    command.add_argument("--account", default="", help="for rows that name no account")
+    command.add_argument("--undo", metavar="BATCH", help="take this import back")
+
+    command = add("train", _train, "Train a run on everything reviewed.", recipe)
+    command.add_argument("--promote", action="store_true", help="let the run tag from now on")
+
+    command = add("evaluate", _evaluate, "Train on one file, score on another; no database.", reading, recipe)
+    command.add_argument("--train", type=Path, required=True, metavar="FILE")
+    command.add_argument("--test", type=Path, required=True, metavar="FILE")
+    command.add_argument("--train-rows", type=_positive, metavar="N", help="learn from N descriptions, one row each")
+    command.add_argument("--remember", action="store_true", help="answer equal descriptions from memory")
+
+    command = add("tag", _tag, "Tag a table, keeping its rows and columns.", reading)
+    command.add_argument("source", type=Path, metavar="IN")
+    command.add_argument("target", type=Path, metavar="OUT")
+    command.add_argument("--run", dest="run_id", metavar="ID", help="default: the current run; 'starter' works too")
+    command.add_argument("--threshold-version", type=int, metavar="ID")
+    command.add_argument("--probabilities", action="store_true", help="add a column p:LABEL for each label")
+
+    command = add("export", _export, "Write all transactions with their tags.")
+    command.add_argument("target", type=Path, metavar="OUT")
+
+    command = add("judge", _judge, "Record verdicts from a CSV: transaction_id, label, verdict yes|no.")
+    command.add_argument("file", type=Path, metavar="FILE")
+
+    labels = add("labels", _labels, "List and change labels.")
+    _actions(
+        labels,
+        {"list": (), "add": ("name",), "rename": ("name", "new_name"), "merge": ("name", "into")}
+        | {"archive": ("name",), "restore": ("name",)},
+    )
+    runs_command = add("runs", _runs, "List, show, compare, promote and discard runs.")
+    _actions(
+        runs_command,
+        {"list": (), "show": ("run_id",), "compare": ("run_id", "with_run_id?"), "promote": ("run_id",)}
+        | {"discard": ("run_id",)},
+    )
+    thresholds = add("thresholds", _thresholds, "Show, change and save thresholds.")
+    for name, action in _actions(
+        thresholds, {"show": (), "set": ("label", "value"), "save": (), "history": ()}
+    ).items():
+        action.add_argument("--run", dest="run_id", metavar="ID")
+        if name == "save":
+            action.add_argument("--note", default="")
+
+    add("doctor", _doctor, "Check the whole store.")
+    command = add("app", _app, "Serve the app.")
+    command.add_argument("--port", type=int, default=8501)
+    return root
+
+
+def _import(options: argparse.Namespace, settings: Settings) -> Result:
+    store = Store(settings)
+    if options.undo is not None:
+        return importing.undo_import(store, options.undo)
+    if not options.files:
+        raise UsageError("No file named.", hint="Say: tagger import FILE…")
+    uploads = importing.read_uploads(
+        options.files, _read_options(options), options.account, limit_mb=settings.upload_limit_mb
+    )
+    return _job(store, "import", lambda progress: importing.import_files(store, uploads, progress))
+
+
+def _train(options: argparse.Namespace, settings: Settings) -> Result:
+    store, recipe = Store(settings), _recipe(options)
+    return _job(store, "train", lambda progress: training.train(store, recipe, progress, promote_it=options.promote))
+
+
+def _evaluate(options: argparse.Namespace, settings: Settings) -> Result:
+    return evaluating.evaluate(
+        Encoding(settings),
+        train_path=options.train,
+        test_path=options.test,
+        recipe=_recipe(options),
+        options=_read_options(options),
+        progress=Progress(),
+        train_rows=options.train_rows,
+        remember=options.remember,
+    )
+
+
+def _tag(options: argparse.Namespace, settings: Settings) -> Result:
+    return tables.tag_table(
+        Store(settings),
+        options.source,
+        options.target,
+        _read_options(options),
+        Progress(),
+        run_id=options.run_id,
+        threshold_version=options.threshold_version,
+        with_probabilities=options.probabilities,
+    )
+
+
+def _export(options: argparse.Namespace, settings: Settings) -> Result:
+    store = Store(settings)
+    return exporting.export_file(store, options.target)
+
+
+def _judge(options: argparse.Namespace, settings: Settings) -> Result:
+    return review.judge(Store(settings), _verdicts(options.file))
+
+
+def _labels(options: argparse.Namespace, settings: Settings) -> Result:
+    store = Store(settings)
+    match options.action:
+        case "list":
+            return {"labels": labelset.overview(store)}
+        case "add":
+            label = labelset.add(store, options.name)
+        case "rename":
+            label = labelset.rename(store, options.name, options.new_name)
+        case "merge":
+            label = labelset.merge(store, options.name, options.into)
+        case "archive":
+            label = labelset.archive(store, options.name)
+        case _:
+            label = labelset.restore(store, options.name)
+    return {"id": label.id, "name": label.name}
+
+
+def _runs(options: argparse.Namespace, settings: Settings) -> Result:
+    store = Store(settings)
+    match options.action:
+        case "list":
+            return {"runs": runs.overview(store)}
+        case "show":
+            return runs.show(store, options.run_id)
+        case "compare":
+            return training.compare(store, options.run_id, options.with_run_id)
+        case "promote":
+            return runs.promote(store, options.run_id)
+        case _:
+            return runs.discard(store, options.run_id)
+
+
+def _thresholds(options: argparse.Namespace, settings: Settings) -> Result:
+    store = Store(settings)
+    match options.action:
+        case "show":
+            return tuning.show(store, options.run_id)
+        case "set":
+            return tuning.set_draft(store, options.label, _share(options.value), options.run_id)
+        case "save":
+            return tuning.save_draft(store, note=options.note, run_id=options.run_id)
+        case _:
+            return {
+                "versions": [
+                    {
+                        "id": version.id,
+                        "run_id": version.run_id,
+                        "created_at": version.created_at.isoformat(timespec="seconds") + "Z",
+                        "author": version.author,
+                        "note": version.note,
+                    }
+                    for version in tuning.history(store, options.run_id)
+                ]
+            }
+
+
+def _doctor(_options: argparse.Namespace, settings: Settings) -> Result:
+    store = Store(settings)
+    Jobs(store).tidy()
+    return doctor.examine(store)
+
+
+def _app(options: argparse.Namespace, _settings: Settings) -> Result:
+    # A process of its own: Streamlit wants to own the main thread and its signals.
+    command = [sys.executable, "-m", "streamlit", "run", str(CHECKOUT / "app.py"), "--server.port", str(options.port)]
+    print(f"Transaction Tagger: http://localhost:{options.port}", file=sys.stderr, flush=True)  # noqa: T201
+    return {"exit": subprocess.run(command, cwd=CHECKOUT, check=False).returncode}  # noqa: S603 - our own command
+
+
+def _job(store: Store, kind: str, work: Callable[[Progress], Result]) -> Result:
+    """Run under the lease that the app's jobs share, with progress on stderr."""
+    shown = ""
+
+    def tell(progress: Progress) -> None:
+        nonlocal shown
+        line = progress.message + (f" {progress.done}/{progress.total}" if progress.total else "")
+        if line != shown:
+            shown = line
+            print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+    jobs = Jobs(store)
+    jobs.tidy()
+    return jobs.run(kind, work, tell)
+
+
+def _verdicts(path: Path) -> list[tuple[str, str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = {"transaction_id", "label", "verdict"} - set(reader.fieldnames or ())
+            if missing:
+                raise UnreadableFileError(
+                    f"{path.name} has no column {', '.join(sorted(missing))}.",
+                    hint="It needs the columns transaction_id, label and verdict.",
+                )
+            return [(row["transaction_id"], row["label"], (row["verdict"] or "").strip().casefold()) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UnreadableFileError(f"{path} cannot be read: {error}.", hint="Check the path and the file.") from error
+
+
+def _reading_options() -> _Parser:
+    options = _Parser(add_help=False)
+    group = options.add_argument_group("reading tables")
+    for name in ("description", "date", "amount", "account", "labels"):
+        group.add_argument(f"--{name}-column", metavar="NAME", help="default: guessed by name and content")
+    group.add_argument("--labels-separator", default="|", metavar="TEXT")
+    group.add_argument("--labels-matching", metavar="REGEX", help="keep only these labels")
+    group.add_argument("--no-header", action="store_true")
+    group.add_argument(
+        "--blank-means-none", action="store_true", help="an empty labels cell says that no label applies"
+    )
+    return options
+
+
+def _recipe_options() -> _Parser:
+    options = _Parser(add_help=False)
+    group = options.add_argument_group("training")
+    group.add_argument("--features", default="auto", help="auto, cls, mean or both")
+    group.add_argument("--head", default="auto", help="auto, logistic or feedforward")
+    group.add_argument("--thresholds", default="auto", help="auto, fixed:0.5, grid or exact")
+    group.add_argument("--seed", type=int, default=0)
+    return options
+
+
+def _actions(
+    command: argparse.ArgumentParser, actions: dict[str, tuple[str, ...]]
+) -> dict[str, argparse.ArgumentParser]:
+    sub = command.add_subparsers(dest="action", required=True, metavar="|".join(actions), parser_class=_Parser)
+    made: dict[str, argparse.ArgumentParser] = {}
+    for action, names in actions.items():
+        made[action] = sub.add_parser(action)
+        made[action].add_argument("--json", action="store_true", default=argparse.SUPPRESS)
+        for name in names:
+            made[action].add_argument(name.removesuffix("?"), nargs="?" if name.endswith("?") else None)
+    return made
+
+
+def _read_options(options: argparse.Namespace) -> ReadOptions:
+    return ReadOptions(
+        description_column=options.description_column,
+        date_column=options.date_column,
+        amount_column=options.amount_column,
+        account_column=options.account_column,
+        labels_column=options.labels_column,
+        labels_separator=options.labels_separator,
+        labels_matching=options.labels_matching,
+        no_header=options.no_header,
+        blank_means_none=options.blank_means_none,
+    )
+
+
+def _recipe(options: argparse.Namespace) -> Recipe:
+    parse_chooser(options.thresholds)
+    return Recipe(
+        features=parse_features(options.features),
+        head=HeadSettings(kind=parse_head(options.head)),
+        thresholds=options.thresholds,
+        seed=options.seed,
+    )
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def _share(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise SettingError(f"{text!r} is no threshold.", hint="Give a number from 0 to 1.") from None
+
+
+def _print(stream: TextIO, result: Result, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(result, ensure_ascii=False, allow_nan=False), file=stream)
+        return
+    error = result.get("error")
+    if isinstance(error, dict) and set(error) == {"type", "message", "hint"}:
+        print(f"{error['message']} {error['hint']}".strip(), file=stream)
+        return
+    for line in _lines(result):
+        print(line, file=stream)
+
+
+def _lines(value: object, indent: int = 0) -> list[str]:
+    """A result for people: one line per value, tables as rows."""
+    pad = "  " * indent
+    if isinstance(value, dict):
+        lines: list[str] = []
+        for name, each in value.items():
+            if isinstance(each, dict | list) and each:
+                lines += [f"{pad}{name}:", *_lines(each, indent + 1)]
+            else:
+                lines.append(f"{pad}{name}: {_plain(each)}")
+        return lines
+    if isinstance(value, list):
+        return [
+            pad + "  ".join(f"{name}={_plain(cell)}" for name, cell in each.items())
+            if isinstance(each, dict)
+            else f"{pad}{_plain(each)}"
+            for each in value
+        ]
+    return [f"{pad}{_plain(value)}"]
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return "n/a"
+    if isinstance(value, float):
+        return f"{value:.4f}".rstrip("0").rstrip(".")
+    return "none" if value in ([], {}) else str(value)
+
+
+if __name__ == "__main__":
+    logging.captureWarnings(capture=True)
+    sys.exit(main())

@@ -1,0 +1,159 @@
+"""Train on one file, score on another: no database, so that anyone can check the numbers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagger.errors import TrainingError
+from tagger.labels.labelset import fold_name
+from tagger.learning.memory import Memory
+from tagger.learning.metrics import score_labels
+from tagger.learning.recipe import Recipe, resolve
+from tagger.learning.thresholds import apply_thresholds
+from tagger.services.encoding import Encoding
+from tagger.services.progress import Progress
+from tagger.services.training import TrainingSet, described, fit, summary
+from tagger.transactions.detection import ReadOptions
+from tagger.transactions.readers import read_table
+from tagger.transactions.text import fold_description, group_key, normalize_text
+
+
+@dataclass(frozen=True)
+class LabelledRows:
+    """The judged rows of a file, with its labels as columns."""
+
+    descriptions: list[str]
+    names: list[str]
+    y_true: NDArray[np.bool_]
+
+    def take(self, rows: NDArray[np.intp]) -> LabelledRows:
+        return LabelledRows([self.descriptions[row] for row in rows.tolist()], self.names, self.y_true[rows])
+
+
+def evaluate(
+    encoding: Encoding,
+    *,
+    train_path: Path,
+    test_path: Path,
+    recipe: Recipe,
+    options: ReadOptions,
+    progress: Progress,
+    train_rows: int | None = None,
+    remember: bool = False,
+) -> dict[str, Any]:
+    """Weights, features and thresholds come from the training file alone; the test file is only scored.
+
+    Parameters
+    ----------
+    train_rows : take that many groups of equal descriptions, one row each; nested for growing numbers at one seed.
+    remember : answer equal descriptions from memory, as the app does; else the head predicts every row.
+
+    Raises
+    ------
+    TrainingError
+        If a file has no labelled rows.
+    """
+    started = time.perf_counter()
+    progress.stage("Reading files")
+    train, test = _read(train_path, options), _read(test_path, options)
+    if train_rows is not None:
+        train = train.take(_one_row_each(train.descriptions, train_rows, recipe.seed))
+    columns = np.flatnonzero(train.y_true.any(axis=0))
+    names = [train.names[column] for column in columns.tolist()]
+    folded = {fold_name(name): place for place, name in enumerate(names)}
+    test_columns = [folded.get(fold_name(name), -1) for name in test.names]
+    y_test = np.zeros((len(test.descriptions), len(names)), dtype=bool)
+    for column, place in enumerate(test_columns):
+        if place >= 0:
+            y_test[:, place] = test.y_true[:, column]
+
+    groups = _numbers([group_key(description) for description in train.descriptions])
+    data = TrainingSet(
+        rows=np.arange(len(train.descriptions), dtype=np.intp),
+        columns=columns,
+        y_true=train.y_true[:, columns],
+        judged=np.ones((len(train.descriptions), len(names)), dtype=bool),
+        groups=groups,
+    )
+    recipe = resolve(recipe, data.n_groups)
+    vectors, _ = encoding.embed([normalize_text(description) for description in train.descriptions], progress)
+    test_vectors, _ = encoding.embed([normalize_text(description) for description in test.descriptions], progress)
+    encoded = time.perf_counter()
+    fitted = fit(vectors, data, recipe, progress)
+    thresholds = [chosen.value for chosen in fitted.thresholds]
+    y_prob = fitted.model.probabilities(test_vectors)
+    fit_seconds = time.perf_counter() - encoded
+
+    y_pred = apply_thresholds(y_prob, thresholds)
+    at_half = apply_thresholds(y_prob, [0.5] * len(names))
+    if remember:
+        memory = Memory.from_judged([fold_description(text) for text in train.descriptions], data.y_true, data.judged)
+        answers = memory.lookup([fold_description(text) for text in test.descriptions])
+        y_pred, at_half = (np.where(answers.judged, answers.y_true, pred) for pred in (y_pred, at_half))
+    everything = np.ones_like(y_test)
+    seen_groups = {group_key(description) for description in train.descriptions}
+    seen = np.fromiter((group_key(description) in seen_groups for description in test.descriptions), dtype=bool)
+    total = time.perf_counter() - started
+    return {
+        "run_id": None,
+        "n_transactions": len(train.descriptions),
+        "n_groups": data.n_groups,
+        "n_labels": len(names),
+        "measured_on": "test",
+        **described(score_labels(y_test, y_pred, everything), names, thresholds),
+        "recipe": recipe.to_dict(),
+        "seconds": {
+            "encode": encoded - started,
+            "fit": fit_seconds,
+            "tune": total - (encoded - started) - fit_seconds,
+            "total": total,
+        },
+        "n_train": len(train.descriptions),
+        "n_test": len(test.descriptions),
+        "at_half": summary(score_labels(y_test, at_half, everything)),
+        "unknown_labels": [name for name, place in zip(test.names, test_columns, strict=True) if place < 0],
+        "tags_per_row": float(y_pred.sum(axis=1).mean()),
+        "true_tags_per_row": float(y_test.sum(axis=1).mean()),
+        "seen": summary(score_labels(y_test[seen], y_pred[seen], everything[seen])),
+        "unseen": summary(score_labels(y_test[~seen], y_pred[~seen], everything[~seen])),
+        "n_seen": int(np.count_nonzero(seen)),
+    }
+
+
+def _read(path: Path, options: ReadOptions) -> LabelledRows:
+    table = read_table(path, options)
+    kept = [(text, found) for text, found in zip(table.descriptions, table.labels, strict=True) if found is not None]
+    if not kept:
+        raise TrainingError(
+            f"{path.name} has no labelled rows.", hint="Name the column that holds the labels: --labels-column."
+        )
+    names: dict[str, str] = {}
+    for _, found in kept:
+        for name in found:
+            names.setdefault(fold_name(name), name)
+    places = {folded: place for place, folded in enumerate(names)}
+    y_true = np.zeros((len(kept), len(names)), dtype=bool)
+    for row, (_, found) in enumerate(kept):
+        y_true[row, [places[fold_name(name)] for name in found]] = True
+    if not names:
+        raise TrainingError(f"No row of {path.name} has a label.", hint="Check --labels-column and --labels-matching.")
+    return LabelledRows([text for text, _ in kept], list(names.values()), y_true)
+
+
+def _one_row_each(descriptions: Sequence[str], n_groups: int, seed: int) -> NDArray[np.intp]:
+    """The first row of each of `n_groups` groups; a larger number at the same seed takes these and more."""
+    numbers = _numbers([group_key(description) for description in descriptions])
+    _, first = np.unique(numbers, return_index=True)
+    return np.random.default_rng(seed).permutation(first)[:n_groups].astype(np.intp)
+
+
+def _numbers(keys: Sequence[str]) -> NDArray[np.int64]:
+    places: dict[str, int] = {}
+    return np.fromiter((places.setdefault(key, len(places)) for key in keys), dtype=np.int64, count=len(keys))

@@ -1,0 +1,89 @@
+"""What Review shows: search, state, tags, dates and page, kept in the address so that a reload shows the same."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import streamlit as st
+
+from tagger.services import review
+from tagger.services.review import CONFIRMED_ONLY, EVERYTHING, OPEN, PAGE_SIZE, Filter, Found
+from tagger.services.view import View
+
+STATES = {"All": EVERYTHING, "To review": OPEN, "Confirmed": CONFIRMED_ONLY}
+
+
+def review_filter(view: View) -> Filter:
+    """The filter row, and what it asks for."""
+    top = st.columns([3, 2, 1], vertical_alignment="bottom")
+    text = top[0].text_input(
+        "Search", key="q", bind="query-params", placeholder="Search descriptions", label_visibility="collapsed"
+    )
+    state = top[1].segmented_control(
+        "State", list(STATES), default="All", key="show", bind="query-params", label_visibility="collapsed"
+    )
+    with top[2].popover("Filter", icon=":material/filter_list:", width="stretch"):
+        since, until = _dates()
+        untagged = st.toggle("Without any tag", key="untagged", bind="query-params")
+    so_far = Filter(text=text, state=STATES[state or "All"], since=since, until=until, untagged=untagged)
+    return Filter(
+        text=so_far.text,
+        state=so_far.state,
+        since=so_far.since,
+        until=so_far.until,
+        untagged=so_far.untagged,
+        tags=_tags(view, so_far),
+    )
+
+
+def page(found: Found, *, asked: Filter) -> int:
+    """Which page, counted from 1; the first one again when something else is asked for."""
+    n_pages = max(1, -(-len(found.ids) // PAGE_SIZE))
+    if st.session_state.get("asked") != asked:
+        if "asked" in st.session_state:
+            st.session_state["page"] = 1
+        st.session_state["asked"] = asked
+    if st.session_state.get("page", 1) > n_pages:
+        st.session_state["page"] = n_pages
+    line = st.columns([2, 3], vertical_alignment="center")
+    line[0].caption(f"{len(found.ids):,} transactions · {found.n_open:,} to review")
+    if n_pages == 1:
+        return 1
+    with line[1]:
+        return st.pagination(n_pages, key="page", max_visible_pages=5)
+
+
+def on_page(found: Found, number: int) -> tuple[str, ...]:
+    return found.ids[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+
+
+def empty_text(view: View, wanted: Filter) -> tuple[str, str]:
+    """What to say where no row is left."""
+    if len(view.columns) == 0:
+        return "Nothing to review yet", "Upload a statement, or try the sample data on the Home page."
+    if wanted.state == OPEN and wanted == Filter(state=OPEN):
+        return "All confirmed", "Train on the Train page so that the next statement needs fewer corrections."
+    return "No transaction matches", "Take a filter away to see more."
+
+
+def _dates() -> tuple[date | None, date | None]:
+    since = st.date_input("From", value=None, key="since", bind="query-params")
+    until = st.date_input("To", value=None, key="until", bind="query-params")
+    return since, until
+
+
+def _tags(view: View, so_far: Filter) -> tuple[int, ...]:
+    """Chips with counts, the most frequent first; any of the chosen ones."""
+    counts = review.find(view, so_far).per_label
+    names = {label.name: label for label in view.labels}
+    order = sorted(names, key=lambda name: (-counts[names[name].id], name))
+    chosen = st.pills(
+        "Tags",
+        order,
+        selection_mode="multi",
+        format_func=lambda name: f"{name} {counts[names[name].id]:,}",
+        key="tags",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    return tuple(sorted(names[name].id for name in chosen if name in names))

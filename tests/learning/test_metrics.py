@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import precision_recall_fscore_support
+
+from tagger.learning.metrics import score_labels, summarize
+
+
+def random_case(seed, n=60, n_labels=7, judged_share=0.7):
+    rng = np.random.default_rng(seed)
+    base = rng.random(n_labels) ** 2
+    y_true, y_pred = rng.random((n, n_labels)) < base, rng.random((n, n_labels)) < base
+    return y_true, y_pred, rng.random((n, n_labels)) < judged_share
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_label_scores_as_in_scikit_learn_on_its_judged_rows(seed):
+    y_true, y_pred, judged = random_case(seed)
+    for label, score in enumerate(score_labels(y_true, y_pred, judged)):
+        rows = judged[:, label]
+        expected = precision_recall_fscore_support(
+            y_true[rows, label], y_pred[rows, label], average="binary", zero_division=np.nan
+        )
+        for value, reference in zip((score.precision, score.recall, score.f1), expected[:3], strict=True):
+            assert (np.isnan(reference) and value is None) or value == pytest.approx(reference)
+        assert score.support == y_true[rows, label].sum()
+        assert score.n_judged == rows.sum()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_micro_and_macro_are_those_of_scikit_learn(seed):
+    y_true, y_pred, _ = random_case(seed)
+    y_true[:, 3] = False
+    summary = summarize(score_labels(y_true, y_pred, np.ones_like(y_true)))
+    micro = precision_recall_fscore_support(y_true, y_pred, average="micro")
+    with_support = y_true.any(axis=0)
+    macro = precision_recall_fscore_support(
+        y_true[:, with_support], y_pred[:, with_support], average="macro", zero_division=np.nan
+    )
+    assert (summary.micro.precision, summary.micro.recall, summary.micro.f1) == pytest.approx(micro[:3])
+    assert (summary.macro.precision, summary.macro.recall, summary.macro.f1) == pytest.approx(macro[:3])
+    assert summary.macro.labels_scored == with_support.sum()
+    assert summary.macro.labels_left_out == 7 - with_support.sum()
+
+
+def test_hiding_a_row_equals_deleting_it():
+    y_true, y_pred, judged = random_case(1)
+    hidden = judged.copy()
+    hidden[10:20] = False
+    kept = np.r_[0:10, 20:60]
+    assert score_labels(y_true, y_pred, hidden) == score_labels(y_true[kept], y_pred[kept], judged[kept])
+
+
+@pytest.mark.parametrize(
+    ("truth", "prediction", "precision", "recall", "f1"),
+    [
+        ("..", "..", None, None, None),
+        ("#.", "..", None, 0.0, 0.0),
+        ("..", "#.", 0.0, None, 0.0),
+        ("##", "#.", 1.0, 0.5, 2 / 3),
+        ("##", "##", 1.0, 1.0, 1.0),
+    ],
+)
+def test_what_is_undefined_is_none(truth, prediction, precision, recall, f1):
+    y_true, y_pred = (np.array([[mark == "#"] for mark in marks]) for marks in (truth, prediction))
+    (score,) = score_labels(y_true, y_pred, np.ones_like(y_true))
+    assert (score.precision, score.recall, score.f1) == (precision, recall, pytest.approx(f1))
+
+
+def test_nothing_judged_gives_no_figure_at_all():
+    y_true = np.ones((3, 2), dtype=bool)
+    summary = summarize(score_labels(y_true, y_true, np.zeros_like(y_true)))
+    assert (summary.micro.f1, summary.macro.f1, summary.macro.labels_left_out) == (None, None, 2)
+
+
+def test_shapes_that_differ_are_refused():
+    with pytest.raises(ValueError, match="Shapes"):
+        score_labels(np.ones((3, 2), bool), np.ones((3, 3), bool), np.ones((3, 2), bool))
