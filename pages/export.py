@@ -7,9 +7,7 @@ import streamlit as st
 from tagger.services import exporting
 from tagger.ui import exports, session
 
-state = session.current()
-session.keep_tagged(state)
-st.title("Export")
+state = session.open_page("Export")
 counts = exporting.counts(state.store)
 if not counts["transactions"]:
     st.info("Nothing to export yet. Upload a statement, or try the sample data on the Home page.")

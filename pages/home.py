@@ -7,9 +7,7 @@ import streamlit as st
 from tagger.services import home, importing
 from tagger.ui import session, widgets
 
-state = session.current()
-session.keep_tagged(state)
-st.title("Transaction Tagger")
+state = session.open_page("Transaction Tagger")
 here = home.overview(state.store)
 job = widgets.job_status(state, ("import", "tag", "train"))
 widgets.job_ending(job)
@@ -31,8 +29,8 @@ if here.n_transactions == 0:
 else:
     tiles = st.columns(4)
     tiles[0].metric("Transactions", f"{here.n_transactions:,}")
-    tiles[1].metric("Confirmed by you", f"{here.n_confirmed:,}")
-    tiles[2].metric("Tags in use", f"{here.n_labels:,}")
+    tiles[1].metric("Reviewed", f"{here.n_confirmed:,}")
+    tiles[2].metric("Tags", f"{here.n_labels:,}")
     tiles[3].metric("Tagged by", here.run_name)
     st.subheader(here.next_title)
     st.write(here.next_reason)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from tagger.services import review
 from tagger.ui import filters, session, widgets
 from tagger.ui.components.transaction_list import EmptyText, ListPage, transaction_list
 
-state = session.current()
-session.keep_tagged(state)
-st.title("Review")
+state = session.open_page("Review")
 widgets.job_status(state, ("import", "tag"))
 view = state.store.view()
 wanted = filters.review_filter(view)

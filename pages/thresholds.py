@@ -8,15 +8,19 @@ from tagger.services import tuning
 from tagger.ui import session, widgets
 from tagger.ui.components.threshold_panel import threshold_panel
 
-state = session.current()
-session.keep_tagged(state)
-st.title("Thresholds")
+state = session.open_page("Thresholds")
 widgets.job_status(state, ("import", "tag", "train"))
 
 
 @st.fragment
 def tune() -> None:
     panel = tuning.panel(state.store)
+    if not panel.n_transactions:
+        st.info(
+            "Nothing to measure on yet: the starter is not scored on what it learned from. "
+            "Train a run of your own, or review transactions whose descriptions the starter never saw.",
+            icon=":material/info:",
+        )
     threshold_panel(
         widgets.panel_labels(panel),
         measured_on=panel.measured_on,

@@ -7,9 +7,7 @@ import streamlit as st
 from tagger.services import runs, training
 from tagger.ui import recipes, session, widgets
 
-state = session.current()
-session.keep_tagged(state)
-st.title("Train")
+state = session.open_page("Train")
 learned = training.since_last_run(state.store)
 recipes.what_there_is(learned)
 job = widgets.job_status(state, ("train", "import", "tag"), curve=True)

@@ -7,8 +7,7 @@ import streamlit as st
 from tagger.services import importing
 from tagger.ui import session, statements, widgets
 
-state = session.current()
-st.title("Upload")
+state = session.open_page("Upload")
 job = widgets.job_status(state, ("import", "tag", "train"))
 widgets.job_ending(job)
 busy = job is not None and job.running

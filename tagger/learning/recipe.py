@@ -21,10 +21,10 @@ FEEDFORWARD_FROM_GROUPS = 5_000
 
 @dataclass(frozen=True)
 class HeadSettings:
-    """The head's kind and everything that shapes it. `l2` is the logistic head's; the rest the feed-forward one's.
+    """The head's kind and everything that shapes it.
 
-    `class_weight` and `learning_rate` aside, the feed-forward defaults are two hidden layers of 128 and 64 with
-    ReLU and dropout. `class_weight` serves both kinds.
+    `l2` is for the logistic head, `class_weight` for both kinds, everything else for the feed-forward head, whose
+    defaults are the original recipe.
 
     Raises
     ------

@@ -14,8 +14,8 @@ def grouped_folds(groups: IntVector, y_true: BoolMatrix, judged: BoolMatrix, n_f
     Iterative stratification (Sechidis, Tsoumakas & Vlahavas 2011, doi:10.1007/978-3-642-23808-6_10), over groups
     instead of rows: the label with the fewest groups left goes first, each of its groups to the fold that misses that
     label most, then to the fold that misses most rows. Folds that would grow a quarter too large are passed over
-    while others have room, since a few descriptions hold most rows. A label judged "yes" more often than "no" is spread by its "no",
-    since a fold without either cannot teach the label.
+    while others have room, since a few descriptions hold most rows. A label judged "yes" more often than "no" is
+    spread by its "no", since a fold without either cannot teach the label.
 
     Parameters
     ----------

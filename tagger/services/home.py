@@ -37,7 +37,9 @@ def overview(store: Store) -> Overview:
     learned = since_last_run(store)
     run_id = current_id(store)
     n_open = n_transactions - n_confirmed
-    if learned["judged"] and (learned["last_run_id"] is None or learned["new"] >= WORTH_RETRAINING):
+    # Tags that came with a file are no reason to hurry: a first look at the tags comes before the first training.
+    n_new = learned["new"] if learned["last_run_id"] else learned["by_people"]
+    if n_new >= WORTH_RETRAINING or (learned["judged"] and not n_open and learned["last_run_id"] is None):
         step = (
             f"Train on {learned['judged']:,} reviewed transactions",
             f"{learned['new']:,} of them are new since the last run."

@@ -220,7 +220,7 @@ def _row(view: View, row: int) -> Row:
     fold = columns.fold_index[row]
     tags = []
     for column in np.flatnonzero(sources != ABSENT).tolist():
-        source, probability = sources[column], float(probabilities[column])
+        source, probability = int(sources[column]), float(probabilities[column])
         remembered = source == REMEMBERED
         tags.append(
             Tag(

@@ -218,11 +218,13 @@ def since_last_run(store: Store) -> dict[str, Any]:
     with store.db.read() as connection:
         known = runs.runs(connection)
         newest = judgements.newest_by_transaction(connection)
+        by_people = judgements.judged_by_people(connection, newest)
     until = known[0].summary.get("judged_until", 0) if known else 0
     rows = view.judged_rows
     new = sum(1 for row in rows.tolist() if newest.get(int(view.columns.pks[row]), 0) > until)
     return {
         "judged": int(rows.size),
+        "by_people": len(by_people),
         "new": new if known else int(rows.size),
         "positives": int(np.count_nonzero(view.truth.y_true[rows].any(axis=0))),
         "last_run_id": known[0].id if known else None,

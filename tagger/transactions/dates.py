@@ -19,15 +19,24 @@ _PIVOT = 70  # two-digit years from 70 on are of the last century; banks had no 
 
 _HAS_DIGIT = re.compile("[0-9]")
 _ORDERS: tuple[DateOrder, ...] = ("dmy", "mdy", "ymd")
-_TIME = r"(?:[T ,]+[0-9]{1,2}[:.h][0-9]{2}(?:[:.][0-9]{2}(?:[.,][0-9]+)?)?\s*(?:[AaPp]\.?[Mm]\.?)?\s*(?:Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2})?)?"
+_TIME = (
+    r"(?:[T ,]+[0-9]{1,2}[:.h][0-9]{2}(?:[:.][0-9]{2}(?:[.,][0-9]+)?)?"
+    r"\s*(?:[AaPp]\.?[Mm]\.?)?\s*(?:Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2})?)?"
+)
 _WEEKDAY = r"(?:[^\W\d_]{2,10}\.?,\s*)?"
 _NUMERIC = re.compile(rf"{_WEEKDAY}([0-9]{{1,2}})([-/.]\s?|\s)([0-9]{{1,2}})\2([0-9]{{4}}|[0-9]{{2}})\.?{_TIME}")
 _YEAR_FIRST = re.compile(rf"([0-9]{{4}})([-/.]\s?)([0-9]{{1,2}})\2([0-9]{{1,2}})\.?{_TIME}")
 _COMPACT = re.compile(r"((?:19|20)[0-9]{2})([0-9]{2})([0-9]{2})(?:T?[0-9]{4,6})?")
 _MONTH = r"([^\W\d_]{3,10})"
-_DAY_NAMED = re.compile(rf"{_WEEKDAY}([0-9]{{1,2}})(?:st|nd|rd|th|\.)?[-/ .]*(?:de )?{_MONTH}\.?[-/ ,.]*(?:de )?([0-9]{{4}}|[0-9]{{2}}){_TIME}")
+_DAY_NAMED = re.compile(
+    rf"{_WEEKDAY}([0-9]{{1,2}})(?:st|nd|rd|th|\.)?[-/ .]*(?:de )?{_MONTH}"
+    rf"\.?[-/ ,.]*(?:de )?([0-9]{{4}}|[0-9]{{2}}){_TIME}"
+)
 _NAMED_DAY = re.compile(rf"{_WEEKDAY}{_MONTH}\.?[-/ ]*([0-9]{{1,2}})(?:st|nd|rd|th)?[-/ ,]+([0-9]{{4}}){_TIME}")
 _YEAR_NAMED = re.compile(rf"([0-9]{{4}})[-/ ]{_MONTH}[-/ ]([0-9]{{1,2}}){_TIME}")
+
+# Patterns that tell year, month and day by themselves, each with the groups of the three.
+_SURE = ((_COMPACT, (1, 2, 3)), (_DAY_NAMED, (3, 2, 1)), (_NAMED_DAY, (3, 1, 2)), (_YEAR_NAMED, (1, 2, 3)))
 
 # English, German, French, Spanish, Italian, Dutch, Portuguese; accents are dropped before looking up.
 _MONTHS = [
@@ -97,14 +106,9 @@ def parse_date(text: str, order: DateOrder = "dmy") -> date | None:
         if order == "ymd":
             return _date(first, second, third) if len(first) == len(third) == 2 else None
         return _date(third, second, first) if order == "dmy" else _date(third, first, second)
-    if found := _COMPACT.fullmatch(text):
-        return _date(found[1], found[2], found[3])
-    if found := _DAY_NAMED.fullmatch(text):
-        return _date(found[3], found[2], found[1])
-    if found := _NAMED_DAY.fullmatch(text):
-        return _date(found[3], found[1], found[2])
-    if found := _YEAR_NAMED.fullmatch(text):
-        return _date(found[1], found[2], found[3])
+    for pattern, (year, month, day) in _SURE:
+        if found := pattern.fullmatch(text):
+            return _date(found[year], found[month], found[day])
     return None
 
 

@@ -10,8 +10,9 @@ from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from tagger.errors import CancelledError, SettingError
+from tagger.transactions.columns import CREDIT_WORDS, DEBIT_WORDS, fold_header, settle_values
 from tagger.transactions.dates import order_of, parse_date
-from tagger.transactions.detection import CREDIT_WORDS, DEBIT_WORDS, Layout, ReadOptions, fold_header, settle_values
+from tagger.transactions.layout import Layout, ReadOptions
 from tagger.transactions.money import CURRENCY_CODES, currency_of, parse_amount
 from tagger.transactions.spreadsheet import restore_cell
 from tagger.transactions.transaction import RowError, SkippedRow, Transaction
@@ -31,12 +32,18 @@ class Record(NamedTuple):
     fault: str = ""
 
 
-class Table(Protocol):
-    """A source of rows that can be gone through more than once; blank rows are left out."""
+class Rows(Protocol):
+    """A source of rows that can be gone through more than once."""
 
-    n_lines: int
-    has_nul: bool
-    escaped: bool
+    @property
+    def n_lines(self) -> int: ...
+    @property
+    def has_nul(self) -> bool:
+        """Tell whether a cell may hold a NUL character."""
+
+    @property
+    def escaped(self) -> bool:
+        """Tell whether an export of ours in this format has its text cells made safe for spreadsheets."""
 
     def records(self, layout: Layout) -> Iterator[Record]: ...
 
@@ -53,33 +60,39 @@ class Interpreted:
 
 # Whole cells that only a statement's own lines have, dated or not.
 _BALANCE = re.compile(
-    r"(opening|closing|starting|ending|beginning|previous|new|final|initial|current|available|ledger|statement|account|running)"
-    r" balance( as (of|at)| on)?|balance( (brought|carried))? (forward|fwd)|balance (b|c) ?/? ?f(wd)?|brought forward|carried forward"
-    r"|(anfangs|end|schluss)saldo|(alter|neuer) (konto)?(stand|saldo)|kontostand( am)?|saldovortrag|ubertrag"
-    r"|(ancien|nouveau) solde|solde (initial|final|precedent)|saldo (inicial|final|anterior|iniziale|finale|actual|precedente)"
-    r"|begin ?saldo|eind ?saldo|(oud|nieuw) saldo|likutis (pradziai|pabaigai)|apyvarta|saldo (poczatkowe|koncowe)"
-    r"|(total |sub ?)?(turnover|debit turnover|credit turnover)"
+    r"(opening|closing|starting|ending|beginning|previous|new|final|initial|current|available|ledger|statement|account|"
+    r"running) balance( as (of|at)| on)?|balance( (brought|carried))? (forward|fwd)|balance (b|c) ?f(wd)?|"
+    r"(brought|carried) forward|(anfangs|end|schluss)saldo|(alter|neuer) (konto)?(stand|saldo)|kontostand( am)?|"
+    r"saldovortrag|ubertrag|(ancien|nouveau) solde|solde (initial|final|precedent)|"
+    r"saldo (inicial|final|anterior|iniziale|finale|actual|precedente|poczatkowe|koncowe)|(begin|eind) ?saldo|"
+    r"(oud|nieuw) saldo|likutis (pradziai|pabaigai)|apyvarta|(total )?((debit|credit) )?turnover"
 )
+_BALANCE_BEGINS = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        opening closing starting ending beginning previous new final initial current available ledger statement account
+        running balance brought carried anfangssaldo endsaldo schlusssaldo alter neuer kontostand saldovortrag übertrag
+        ubertrag ancien nouveau solde saldo beginsaldo begin eindsaldo eind oud nieuw likutis apyvarta total turnover
+        """,
+    )
+)  # asked first, for folding every description would take longer than all the rest
 # Words that a merchant may have too ("TOTAL" sells petrol), so they count only where no date stands beside them.
 _TOTAL = re.compile(
-    r"(grand |sub ?|statement |page )?totals?( (debits?|credits?|amount|balance|withdrawals|deposits|transactions|in|out|paid (in|out)))?"
-    r"|sums?|summe|gesamt(summe)?|totaal|totale|total general|somme|suma|razem|end of (file|report|statement|transactions)"
-)
-# Asked first, for folding every description would take longer than all the rest.
-_BALANCE_BEGINS = frozenset(
-    "opening closing starting ending beginning previous new final initial current available ledger statement account running "
-    "balance brought carried anfangssaldo endsaldo schlusssaldo alter neuer kontostand saldovortrag übertrag ubertrag ancien "
-    "nouveau solde saldo beginsaldo begin eindsaldo eind oud nieuw likutis apyvarta total subtotal sub turnover".split()
+    r"(grand |sub ?|statement |page )?totals?"
+    r"( (debits?|credits?|amount|balance|withdrawals|deposits|transactions|in|out|paid (in|out)))?|"
+    r"sums?|summe|gesamt(summe)?|totaal|totale|total general|somme|suma|razem|"
+    r"end of (file|report|statement|transactions)"
 )
 _MAY_BE_TOTAL = re.compile(r"tota|sum|gesamt|somme|razem|end of", re.IGNORECASE)
 _PENDING = frozenset(
-    "pending,authorised,authorized,processing,vorgemerkt,en attente,pendiente,in behandeling,gereserveerd,in sospeso".split(",")
+    ["pending", "authorised", "authorized", "processing", "vorgemerkt", "en attente", "pendiente", "in behandeling"]
 )
 _NUMBERS = re.compile(r"[\d.,:/\-]+")
 
 
 def interpret(
-    table: Table,
+    table: Rows,
     layout: Layout,
     options: ReadOptions,
     *,
@@ -118,7 +131,7 @@ def interpret(
     return Interpreted(layout, tuple(transactions), tuple(errors), tuple(skipped))
 
 
-def settle(table: Table, layout: Layout, options: ReadOptions, *, cancelled: Cancelled | None = None) -> Layout:
+def settle(table: Rows, layout: Layout, options: ReadOptions, *, cancelled: Cancelled | None = None) -> Layout:
     """Decide date order, decimal mark and signs from the whole columns instead of the beginning."""
     places = [layout.index(name) for name in (layout.amount_column, layout.debit_column, layout.credit_column)]
     at_money = [place for place in places if place is not None]
@@ -236,7 +249,7 @@ class RowReader:
         self._currencies: dict[str, str] = {}
         self._heading = [name.casefold() for name in layout.columns] if layout.has_header else []
 
-    def read(self, record: Record) -> Transaction | RowError | SkippedRow | None:
+    def read(self, record: Record) -> Transaction | RowError | SkippedRow | None:  # noqa: PLR0911, PLR0912  # one row, one walk
         cells, line = record.cells, record.line
         if record.fault:
             return RowError(line, "", _shown(cells), record.fault)
@@ -251,7 +264,9 @@ class RowReader:
         if self._has_nul:
             for place, cell in enumerate(cells):
                 if "\0" in cell:
-                    return RowError(line, self._names[place], _shown([cell]), "holds a NUL character, which no text has")
+                    return RowError(
+                        line, self._names[place], _shown([cell]), "holds a NUL character, which no text has"
+                    )
         description = cells[self._at_description]
         date_text = cells[self._at_date].strip() if self._at_date is not None else ""
         occurred_on = self._date(date_text) if date_text else None
@@ -302,13 +317,17 @@ class RowReader:
     def _is_remark(self, cell: str) -> bool:
         return self._date(cell.strip()) is None and parse_amount(cell, self._mark) is None
 
-    def _skip(self, cells: list[str], description: str, *, bad_date: bool) -> str | None:
+    def _skip(self, cells: list[str], description: str, *, bad_date: bool) -> str | None:  # noqa: PLR0911  # a list of reasons
         """Say why a row without a date is no transaction; an empty reason: it is blank; None: it is one."""
         filled = [cell for cell in cells if cell.strip()]
         if not filled:
             return ""
         if self._heading and description.strip().casefold() == self._heading[self._at_description]:
-            pairs = [(cell.strip().casefold(), name) for cell, name in zip(cells, self._heading, strict=False) if cell.strip()]
+            pairs = [
+                (cell.strip().casefold(), name)
+                for cell, name in zip(cells, self._heading, strict=False)
+                if cell.strip()
+            ]
             if all(cell == name for cell, name in pairs):
                 return "the column names again"
         if self._at_date is None:
@@ -330,24 +349,28 @@ class RowReader:
             return found
 
     def _amount(self, cells: list[str], line: int) -> Decimal | RowError:
-        if self._at_amount is not None:
-            cell = cells[self._at_amount]
-            amount = self._parse(cell)
-            if amount is None:
-                return self._no_amount(line, self._at_amount, cell)
-            sign = self._layout.amount_sign
-            if sign == "inverted":
-                return -amount if amount else amount
-            if sign == "plus is in" and "+" not in cell:
-                return -amount if amount else amount
-            if sign == "by direction" and self._at_direction is not None:
-                word = cells[self._at_direction].strip().casefold()
-                if word in DEBIT_WORDS:
-                    return -amount if amount else amount
-                if word not in CREDIT_WORDS:
-                    column = self._names[self._at_direction]
-                    return RowError(line, column, _shown([word]), f"{_shown([word])!r} says neither debit nor credit")
-            return amount
+        return (
+            self._signed(cells, line, self._at_amount) if self._at_amount is not None else self._balance_of(cells, line)
+        )
+
+    def _signed(self, cells: list[str], line: int, place: int) -> Decimal | RowError:
+        """Read the amount column, with its sign as the layout says."""
+        cell = cells[place]
+        amount = self._parse(cell)
+        if amount is None:
+            return self._no_amount(line, place, cell)
+        sign = self._layout.amount_sign
+        negate = sign == "inverted" or (sign == "plus is in" and "+" not in cell)
+        if sign == "by direction" and self._at_direction is not None:
+            word = cells[self._at_direction].strip().casefold()
+            negate = word in DEBIT_WORDS
+            if not negate and word not in CREDIT_WORDS:
+                column = self._names[self._at_direction]
+                return RowError(line, column, _shown([word]), f"{_shown([word])!r} says neither debit nor credit")
+        return -amount if negate and amount else amount
+
+    def _balance_of(self, cells: list[str], line: int) -> Decimal | RowError:
+        """Read money in less money out from two columns."""
         total, filled = Decimal(0), 0
         for place, is_debit in ((self._at_debit, True), (self._at_credit, False)):
             if place is None or not (cell := cells[place].strip()):
@@ -358,7 +381,7 @@ class RowReader:
             filled += 1
             if is_debit:
                 value = value * self._layout.debit_sign if self._layout.debit_sign else -abs(value)
-            if value:  # a sum with a signed zero would lose the way the other was written
+            if value:  # adding a zero would change how the other is written
                 total = value if not total else total + value
         if not filled:
             return RowError(line, self._names[self._at_money[0]], "", "neither money out nor money in is filled")
@@ -395,7 +418,9 @@ def _is_balance(text: str) -> bool:
     if not 6 < len(text) < 60:
         return False
     words = text.split(None, 1)
-    return bool(words) and words[0].rstrip(":.").lower() in _BALANCE_BEGINS and _BALANCE.fullmatch(_bare(text)) is not None
+    return (
+        bool(words) and words[0].rstrip(":.").lower() in _BALANCE_BEGINS and _BALANCE.fullmatch(_bare(text)) is not None
+    )
 
 
 def _is_total(text: str) -> bool:
@@ -414,7 +439,9 @@ def _last_total(transactions: list[Transaction]) -> str | None:
         return None
     others = sum((row.amount for row in transactions[:-1] if row.amount is not None), Decimal(0))
     last = transactions[-1].amount
-    return f"a total: {_shown([transactions[-1].description])}" if last is not None and abs(last) == abs(others) else None
+    return (
+        f"a total: {_shown([transactions[-1].description])}" if last is not None and abs(last) == abs(others) else None
+    )
 
 
 def _has_day(date_format: str) -> bool:

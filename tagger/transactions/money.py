@@ -16,14 +16,18 @@ _MAX_LENGTH = 64  # characters; a written amount with signs and currency needs 3
 
 # ISO 4217, the codes in circulation.
 CURRENCY_CODES = frozenset(
-    (
-        "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF "
-        "CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HRK "
-        "HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LTL LVL LYD "
-        "MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG "
-        "QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS "
-        "UAH UGX USD UYU UZS VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWL"
-    ).split()
+    re.findall(
+        "[A-Z]+",
+        """
+    AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD
+    CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD
+    GNF GTQ GYD HKD HNL HRK HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD
+    KZT LAK LBP LKR LRD LSL LTL LVL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN
+    NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE
+    SOS SRD SSP STN SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VES VND VUV WST XAF
+    XCD XOF XPF YER ZAR ZMW ZWL
+    """,
+    )
 )
 # "$" and "kr" belong to many currencies, so they name none.
 _SIGNS = {"£": "GBP", "€": "EUR", "₹": "INR", "₽": "RUB", "₺": "TRY", "zł": "PLN", "Kč": "CZK", "Ft": "HUF", "₴": "UAH"}
@@ -45,7 +49,9 @@ _SHAPE = re.compile(
 )
 _PLAIN = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,10})?")
 _GROUPED = {
-    ".": re.compile(r"(?:[0-9]{1,3}(?:([,' ])[0-9]{3})(?:\1[0-9]{3})*|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}|[0-9]+)?(?:\.[0-9]*)?"),
+    ".": re.compile(
+        r"(?:[0-9]{1,3}(?:([,' ])[0-9]{3})(?:\1[0-9]{3})*|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}|[0-9]+)?(?:\.[0-9]*)?"
+    ),
     ",": re.compile(r"(?:[0-9]{1,3}(?:([.' ])[0-9]{3})(?:\1[0-9]{3})*|[0-9]+)?(?:,[0-9]*)?"),
 }
 _NO_CENTS = re.compile(r"[.,](?:-{1,2})(?=$|\s)")  # "5,-" is five, not minus five
@@ -139,10 +145,12 @@ def _shape(text: str) -> re.Match[str] | None:
         text = unicodedata.normalize("NFKC", text).translate(_TYPOGRAPHY)
     text = " ".join(text.split()).strip("'").strip()
     shape = _SHAPE.fullmatch(_NO_CENTS.sub("", text))
-    if shape is None or bool(shape["open"]) != bool(shape["close"]):
+    if shape is None or bool(shape["open"]) != bool(shape["close"]) or (shape["sign"] and shape["inner"]):
         return None
     codes = [shape[part] for part in ("before", "after", "last")]
-    if any(code and len(code) == 3 and code.isalpha() and code.isupper() and code not in CURRENCY_CODES for code in codes):
+    if any(
+        code and len(code) == 3 and code.isalpha() and code.isupper() and code not in CURRENCY_CODES for code in codes
+    ):
         return None
     return shape
 

@@ -15,7 +15,7 @@ GROUP_VERSION = 1
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060\ufeff\ufffe\uffff]+")
 # A masked card or account number: XX1234, ****1234, xxxx-xxxx-1234.
 # What must not stand before it is asked after its first character: a pattern that begins with a set is found faster.
-_MASKED = re.compile(r"[xX*](?:(?<![^\W_].)(?<!\*.)[xX*]+(?:[-\s][xX*]{2,})*[-\s]?\d+|(?<=\*)\*+)")
+_MASKED = re.compile(r"[xX*](?:(?<![^\W_].)(?<!\*.)[xX*]+(?:[-\s][xX*]{2,}){0,7}[-\s]?\d+|(?<=\*)\*+)")
 _LONG_NUMBER = re.compile(r"\d{5,}")
 _DIGITS = re.compile(r"\d+")
 

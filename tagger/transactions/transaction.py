@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from tagger.transactions.detection import Layout
+from tagger.transactions.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)

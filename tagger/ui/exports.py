@@ -14,7 +14,7 @@ def what_goes_out(counts: Mapping[str, int]) -> None:
     """How many rows, and whose word their tags are."""
     tiles = st.columns(4)
     tiles[0].metric("Transactions", f"{counts['transactions']:,}")
-    tiles[1].metric("Confirmed by you", f"{counts['confirmed']:,}")
+    tiles[1].metric("Confirmed", f"{counts['confirmed']:,}")
     tiles[2].metric("Remembered", f"{counts['remembered']:,}", help="Equal descriptions were confirmed before.")
     tiles[3].metric("Predicted", f"{counts['predicted']:,}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import streamlit as st
@@ -22,18 +23,13 @@ def review_filter(view: View) -> Filter:
     state = top[1].segmented_control(
         "State", list(STATES), default="All", key="show", bind="query-params", label_visibility="collapsed"
     )
-    with top[2].popover("Filter", icon=":material/filter_list:", width="stretch"):
+    # Behind a button: a phone shows transactions first.
+    n_more = sum(bool(st.session_state.get(name)) for name in ("tags", "since", "until", "untagged"))
+    with top[2].popover(f"Filter ({n_more})" if n_more else "Filter", icon=":material/filter_list:", width="stretch"):
         since, until = _dates()
         untagged = st.toggle("Without any tag", key="untagged", bind="query-params")
-    so_far = Filter(text=text, state=STATES[state or "All"], since=since, until=until, untagged=untagged)
-    return Filter(
-        text=so_far.text,
-        state=so_far.state,
-        since=so_far.since,
-        until=so_far.until,
-        untagged=so_far.untagged,
-        tags=_tags(view, so_far),
-    )
+        so_far = Filter(text=text, state=STATES[state or "All"], since=since, until=until, untagged=untagged)
+        return replace(so_far, tags=_tags(view, so_far))
 
 
 def page(found: Found, *, asked: Filter) -> int:

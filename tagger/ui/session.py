@@ -66,6 +66,23 @@ def current() -> Session:
     return session
 
 
+# Content first: Streamlit leaves a sixth of a phone's screen empty above the title.
+LAYOUT = """<style>
+.stMainBlockContainer { padding-top: 4.5rem; max-width: 76rem; }
+.stMainBlockContainer h1 { font-size: 1.75rem; padding: 0; }
+@media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
+</style>"""
+
+
+def open_page(title: str) -> Session:
+    """Start a page: its title, this tab's session, and tagging under way where rows still wait for it."""
+    st.html(LAYOUT)
+    st.title(title, anchor=False)
+    session = current()
+    keep_tagged(session)
+    return session
+
+
 def keep_tagged(session: Session) -> None:
     """Start tagging in the background if stored rows have no probabilities yet and nothing else runs."""
     if session.store.view().tagging.n_waiting == 0:

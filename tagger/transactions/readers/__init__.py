@@ -9,23 +9,24 @@ import gzip
 import hashlib
 import io
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
 
 from tagger.errors import UnreadableFileError
-from tagger.transactions.detection import HEAD_BYTES, Layout, ReadOptions
+from tagger.transactions.detection import HEAD_BYTES
 from tagger.transactions.interpretation import (
     Cancelled,
     LabelReader,
     ProgressCallback,
-    Record,
     RowReader,
+    Rows,
     interpret,
     settle,
 )
+from tagger.transactions.layout import Layout, ReadOptions
 from tagger.transactions.readers.delimited import DelimitedTable
 from tagger.transactions.spreadsheet import restore_cell
 from tagger.transactions.transaction import RowError, SkippedRow, Statement, Transaction
@@ -34,15 +35,14 @@ SIZE_LIMIT = 200 * 1024 * 1024  # bytes as uploaded; also the uploader's limit
 UNPACKED_LIMIT = 2 * 1000**3  # bytes; a real year of a large firm unpacks to less than a tenth
 
 
-class _Source(Protocol):
-    n_lines: int
-    has_nul: bool
-    escaped: bool
-    notes: tuple[str, ...]
+_WHOLE = False  # not only the head
 
+
+class _Source(Rows, Protocol):
+    @property
+    def notes(self) -> tuple[str, ...]: ...
     def layout(self, options: ReadOptions) -> Layout: ...
     def header(self, layout: Layout) -> list[str] | None: ...
-    def records(self, layout: Layout) -> Iterator[Record]: ...
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class _Format:
     name: str
     endings: tuple[str, ...]
     magic: tuple[bytes, ...]
-    open: Callable[[bytes, ReadOptions, bool], Any]
+    open: Callable[[bytes, ReadOptions, bool], _Source]
     needs_all: bool = False
 
 
@@ -149,9 +149,7 @@ def read_statement(
     found, source = _open(name, unpacked, options)
     del unpacked
     layout = source.layout(options)
-    read = interpret(
-        source, layout, options, default_account=default_account, progress=progress, cancelled=cancelled
-    )
+    read = interpret(source, layout, options, default_account=default_account, progress=progress, cancelled=cancelled)
     notes = list(source.notes)
     if not read.transactions and not read.errors and not read.skipped:
         notes.append("The file has column names but no rows.")
@@ -179,7 +177,7 @@ def preview(name: str, content: bytes, options: ReadOptions | None = None, n: in
     head = _unpack_head(name, content)
     found = _format_of(name, head)
     if found.needs_all:
-        source = found.open(_unpack(name, content, SIZE_LIMIT, UNPACKED_LIMIT), options, False)
+        source = found.open(_unpack(name, content, SIZE_LIMIT, UNPACKED_LIMIT), options, _WHOLE)
     else:
         source = found.open(head, options, len(head) >= HEAD_BYTES)
     layout = settle(source, source.layout(options), options)
@@ -277,7 +275,7 @@ def read_table(
 
 def _open(name: str, content: bytes, options: ReadOptions) -> tuple[_Format, _Source]:
     found = _format_of(name, content[:64])
-    source = found.open(content, options, False)
+    source = found.open(content, options, _WHOLE)
     return found, source
 
 

@@ -9,11 +9,14 @@ from itertools import chain, islice
 
 from tagger.errors import UnreadableFileError
 from tagger.transactions.dates import is_date
-from tagger.transactions.detection import Layout, ReadOptions, decode, layout_of_lines, split_lines, whole_lines
+from tagger.transactions.detection import layout_of_lines
+from tagger.transactions.encoding import decode, split_lines, whole_lines
 from tagger.transactions.interpretation import Record
+from tagger.transactions.layout import Layout, ReadOptions
 from tagger.transactions.money import parse_amount
 
 _MAX_SPAN = 200  # physical lines in one record; a quote open for longer was never closed
+_MAX_LINE = 2_000_000  # characters; one line of 200 MB could be as many cells
 _UNCLOSED = "a quotation mark opens here and is not closed"
 _TOO_LONG = "a cell is longer than 131,072 characters"
 _HEAD_LINES = 3000  # lines; what the layout is found from, for preview and import alike
@@ -45,7 +48,13 @@ class DelimitedTable:
         decoded = decode(whole_lines(content) if is_head else content, options.encoding)
         if not decoded.text.strip("\ufeff \t\r\n\0"):
             raise UnreadableFileError("The file is empty.")
-        return cls(split_lines(decoded.text), decoded.encoding, decoded.notes, "\0" in decoded.text)
+        lines = split_lines(decoded.text)
+        longest = max(map(len, lines))
+        if longest > _MAX_LINE:
+            raise UnreadableFileError(
+                f"A line of this file has {longest:,} characters, so it is no table of transactions."
+            )
+        return cls(lines, decoded.encoding, decoded.notes, "\0" in decoded.text)
 
     def layout(self, options: ReadOptions) -> Layout:
         """Find out the layout from the first lines."""
@@ -130,8 +139,10 @@ class DelimitedTable:
                 alone = next(csv.reader([line], delimiter=layout.delimiter), [])
             except csv.Error:
                 return True
-            if len(alone) in layout.widths and (not fits or _is_row(alone, layout)):
-                return True
+            # A line that opens a quote of its own would be parsed past its end, so it is also split plainly.
+            for cells_alone in (alone, line.rstrip("\r\n").split(layout.delimiter)):
+                if len(cells_alone) in layout.widths and (not fits or _is_row(cells_alone, layout)):
+                    return True
         return False
 
 

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tagger.errors import UnreadableFileError
-from tagger.transactions.detection import Layout, ReadOptions, assign_columns, column_names
+from tagger.transactions.columns import assign_columns, column_names
 from tagger.transactions.interpretation import Record
+from tagger.transactions.layout import Layout, ReadOptions
 
 _SAMPLE = 1000  # rows looked at to find out which column is what
 
@@ -84,7 +85,7 @@ def _texts(column: pa.ChunkedArray, separator: str) -> list[str]:
     return [_text(value, separator) for value in column.to_pylist()]
 
 
-def _text(value: Any, separator: str) -> str:  # noqa: ANN401, PLR0911  # whatever Parquet holds
+def _text(value: Any, separator: str) -> str:  # noqa: PLR0911  # whatever Parquet holds
     if value is None:
         return ""
     if isinstance(value, str):
