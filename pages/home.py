@@ -27,12 +27,15 @@ if here.n_transactions == 0:
         st.switch_page("pages/upload.py")
     st.caption("The sample is invented: 18 months of a household and a small firm. It can be removed again whole.")
 else:
-    tiles = st.columns(4)
-    tiles[0].metric("Transactions", f"{here.n_transactions:,}")
-    tiles[1].metric("Reviewed", f"{here.n_confirmed:,}")
-    tiles[2].metric("Tags", f"{here.n_labels:,}")
-    tiles[3].metric("Tagged by", here.run_name)
-    st.subheader(here.next_title)
+    widgets.tiles(
+        {
+            "Transactions": f"{here.n_transactions:,}",
+            "Reviewed": f"{here.n_confirmed:,}",
+            "Tags": f"{here.n_labels:,}",
+        }
+    )
+    st.caption(f"Tagged by {widgets.run_title(here.run_id, here.run_created_at)}.")
+    st.subheader(here.next_title, anchor=False)
     st.write(here.next_reason)
     if st.button(here.next_action, type="primary"):
         st.switch_page(here.next_page)

@@ -1,13 +1,12 @@
 """The same use cases without a browser: `python -m tagger COMMAND … [--json]`.
 
 With --json, stdout carries exactly one JSON object and everything else goes to stderr. Exit codes: 0 done, 2 a mistake
-that a person can mend, 1 a bug.
+that a person can mend, 1 a bug; for both, the object is {"error": {"type", "message", "hint"}}.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import logging
 import subprocess
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from tagger.config import CHECKOUT, Settings
-from tagger.errors import SettingError, TaggerError, UnreadableFileError
+from tagger.errors import SettingError, TaggerError
 from tagger.learning.recipe import HeadSettings, Recipe, parse_features, parse_head
 from tagger.learning.thresholds import parse_chooser
 from tagger.services import (
@@ -50,6 +49,10 @@ class UsageError(SettingError):
 class _Parser(argparse.ArgumentParser):
     """Reports wrong usage as every other mistake: as JSON where JSON was asked for."""
 
+    def __init__(self, **settings: Any) -> None:
+        # A shortened option would change its meaning on the day that a longer one of the same beginning is added.
+        super().__init__(**settings, allow_abbrev=False)
+
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message[:1].upper()}{message[1:]}.", hint=f"See: {self.prog} --help")
 
@@ -60,23 +63,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     as_json = "--json" in words
     out = sys.stdout
     try:
+        options = parser().parse_args(words)
         # Whatever a library prints goes to stderr: stdout belongs to the result.
         sys.stdout = sys.stderr
-        options = parser().parse_args(words)
-        result = options.run(options, Settings.from_environment())
+        _print(out, options.run(options, Settings.from_environment()), as_json=as_json)
     except TaggerError as error:
-        described = {"type": type(error).__name__, "message": str(error), "hint": error.hint}
-        _print(out if as_json else sys.stderr, {"error": described}, as_json=as_json)
+        _print_error(out if as_json else sys.stderr, type(error).__name__, str(error), error.hint, as_json=as_json)
         return 2
     except KeyboardInterrupt:
         return 130
-    except Exception:  # noqa: BLE001 - the last resort of a program: say that it is a bug
+    except Exception as error:  # noqa: BLE001 - the last resort of a program: say that it is a bug
         traceback.print_exc()
+        if as_json:
+            _print_error(out, type(error).__name__, str(error), "This is a bug; stderr has the details.", as_json=True)
         return 1
     finally:
         sys.stdout = out
-    if result is not None:
-        _print(out, result, as_json=as_json)
     return 0
 
 
@@ -148,11 +150,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _import(options: argparse.Namespace, settings: Settings) -> Result:
-    store = Store(settings)
+    if bool(options.files) == (options.undo is not None):
+        raise UsageError("Name the files to import, or one import to undo.", hint="Say: tagger import FILE…")
+    store = _store(settings)
     if options.undo is not None:
         return importing.undo_import(store, options.undo)
-    if not options.files:
-        raise UsageError("No file named.", hint="Say: tagger import FILE…")
     uploads = importing.read_uploads(
         options.files, _read_options(options), options.account, limit_mb=settings.upload_limit_mb
     )
@@ -160,7 +162,8 @@ def _import(options: argparse.Namespace, settings: Settings) -> Result:
 
 
 def _train(options: argparse.Namespace, settings: Settings) -> Result:
-    store, recipe = Store(settings), _recipe(options)
+    recipe = _recipe(options)
+    store = _store(settings)
     return _job(store, "train", lambda progress: training.train(store, recipe, progress, promote_it=options.promote))
 
 
@@ -179,7 +182,7 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> Result:
 
 def _tag(options: argparse.Namespace, settings: Settings) -> Result:
     return tables.tag_table(
-        Store(settings),
+        _store(settings),
         options.source,
         options.target,
         _read_options(options),
@@ -191,16 +194,16 @@ def _tag(options: argparse.Namespace, settings: Settings) -> Result:
 
 
 def _export(options: argparse.Namespace, settings: Settings) -> Result:
-    store = Store(settings)
+    store = _store(settings)
     return exporting.export_file(store, options.target)
 
 
 def _judge(options: argparse.Namespace, settings: Settings) -> Result:
-    return review.judge(Store(settings), _verdicts(options.file))
+    return review.judge(_store(settings), tables.read_verdicts(options.file))
 
 
 def _labels(options: argparse.Namespace, settings: Settings) -> Result:
-    store = Store(settings)
+    store = _store(settings)
     match options.action:
         case "list":
             return {"labels": labelset.overview(store)}
@@ -218,7 +221,7 @@ def _labels(options: argparse.Namespace, settings: Settings) -> Result:
 
 
 def _runs(options: argparse.Namespace, settings: Settings) -> Result:
-    store = Store(settings)
+    store = _store(settings)
     match options.action:
         case "list":
             return {"runs": runs.overview(store)}
@@ -233,7 +236,7 @@ def _runs(options: argparse.Namespace, settings: Settings) -> Result:
 
 
 def _thresholds(options: argparse.Namespace, settings: Settings) -> Result:
-    store = Store(settings)
+    store = _store(settings)
     match options.action:
         case "show":
             return tuning.show(store, options.run_id)
@@ -257,14 +260,14 @@ def _thresholds(options: argparse.Namespace, settings: Settings) -> Result:
 
 
 def _doctor(_options: argparse.Namespace, settings: Settings) -> Result:
-    store = Store(settings)
+    store = _store(settings)
     Jobs(store).tidy()
     return doctor.examine(store)
 
 
 def _app(options: argparse.Namespace, _settings: Settings) -> Result:
     # A process of its own: Streamlit wants to own the main thread and its signals.
-    command = [sys.executable, "-m", "streamlit", "run", str(CHECKOUT / "app.py"), "--server.port", str(options.port)]
+    command = [sys.executable, "-m", "tagger.ui.serve", "--server.port", str(options.port)]
     print(f"Transaction Tagger: http://localhost:{options.port}", file=sys.stderr, flush=True)  # noqa: T201
     return {"exit": subprocess.run(command, cwd=CHECKOUT, check=False).returncode}  # noqa: S603 - our own command
 
@@ -285,19 +288,13 @@ def _job(store: Store, kind: str, work: Callable[[Progress], Result]) -> Result:
     return jobs.run(kind, work, tell)
 
 
-def _verdicts(path: Path) -> list[tuple[str, str, str]]:
+def _store(settings: Settings) -> Store:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            missing = {"transaction_id", "label", "verdict"} - set(reader.fieldnames or ())
-            if missing:
-                raise UnreadableFileError(
-                    f"{path.name} has no column {', '.join(sorted(missing))}.",
-                    hint="It needs the columns transaction_id, label and verdict.",
-                )
-            return [(row["transaction_id"], row["label"], (row["verdict"] or "").strip().casefold()) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UnreadableFileError(f"{path} cannot be read: {error}.", hint="Check the path and the file.") from error
+        return Store(settings)
+    except OSError as error:
+        raise SettingError(
+            f"{settings.home} cannot be used: {error.strerror}.", hint="Check TAGGER_HOME and its permissions."
+        ) from error
 
 
 def _reading_options() -> _Parser:
@@ -338,6 +335,8 @@ def _actions(
 
 
 def _read_options(options: argparse.Namespace) -> ReadOptions:
+    if not options.labels_separator:
+        raise UsageError("The separator between labels is empty.", hint="Leave it out to use |.")
     return ReadOptions(
         description_column=options.description_column,
         date_column=options.date_column,
@@ -377,14 +376,18 @@ def _share(text: str) -> float:
 
 def _print(stream: TextIO, result: Result, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(result, ensure_ascii=False, allow_nan=False), file=stream)
-        return
-    error = result.get("error")
-    if isinstance(error, dict) and set(error) == {"type", "message", "hint"}:
-        print(f"{error['message']} {error['hint']}".strip(), file=stream)
+        # ASCII, so that neither a terminal's encoding nor a file name that is no text can stop it.
+        print(json.dumps(result, allow_nan=False), file=stream)
         return
     for line in _lines(result):
         print(line, file=stream)
+
+
+def _print_error(stream: TextIO, kind: str, message: str, hint: str, *, as_json: bool) -> None:
+    if as_json:
+        _print(stream, {"error": {"type": kind, "message": message, "hint": hint}}, as_json=True)
+    else:
+        print(f"{message} {hint}".strip(), file=stream)
 
 
 def _lines(value: object, indent: int = 0) -> list[str]:

@@ -377,12 +377,12 @@ class PackedBert:
         return torch.cat(pooled)
 
     def _attend(self, qkv: Tensor, runs: list[tuple[int, int]]) -> Tensor:
-        mixed = qkv.new_empty(len(qkv), qkv.shape[1] // 3)
-        for source, target, (length, count) in zip(_split(qkv, runs), _split(mixed, runs), runs, strict=True):
-            q, k, v = source.view(count, length, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
+        mixed = []
+        for run, (length, count) in zip(_split(qkv, runs), runs, strict=True):
+            q, k, v = run.view(count, length, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
             heads = F.scaled_dot_product_attention(q, k, v)
-            target.view(count, length, self.n_heads, -1).copy_(heads.transpose(1, 2))
-        return mixed
+            mixed.append(heads.transpose(1, 2).reshape(length * count, -1))
+        return torch.cat(mixed)
 
 
 def _joined(attention: Any) -> tuple[Tensor, Tensor]:

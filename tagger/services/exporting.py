@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +37,10 @@ COLUMNS = (
 
 
 def records(view: View) -> Iterator[dict[str, Any]]:
-    """One record per transaction, oldest first.
+    """One record per transaction, oldest first; `date` is None where there is none, `amount` is a Decimal or None.
 
-    `tag_source` is the row's: confirmed if a person confirmed it or gave all its tags; predicted if any tag is;
-    else remembered. `probability` is the lowest of the predicted tags: how sure the least sure one is.
+    `tag_source` is the row's: confirmed if people gave all its tags, or confirmed that it has none; predicted if any
+    tag is; else remembered. `probability` is the lowest of the predicted tags: how sure the least sure one is.
     """
     columns = view.columns
     days = np.where(columns.days == 0, np.iinfo(np.int32).max, columns.days)
@@ -48,9 +50,9 @@ def records(view: View) -> Iterator[dict[str, Any]]:
         predicted = present[sources[present] == PREDICTED]
         probabilities = view.tagging.probabilities[columns.text_index[row], predicted]
         yield {
-            "date": date.fromordinal(int(columns.days[row])).isoformat() if columns.days[row] else "",
+            "date": date.fromordinal(int(columns.days[row])).isoformat() if columns.days[row] else None,
             "description": columns.descriptions[row],
-            "amount": columns.amounts[row],
+            "amount": None if (amount := columns.amounts[row]) is None else Decimal(amount),
             "currency": columns.currencies[row],
             "account": columns.accounts[row],
             "tags": [view.labels[column].name for column in present.tolist()],
@@ -62,12 +64,16 @@ def records(view: View) -> Iterator[dict[str, Any]]:
 
 
 def row_source(view: View, row: int) -> str:
-    """Where a row's tags come from: the weakest source among them."""
-    if view.truth.confirmed[row]:
-        return SOURCES[CONFIRMED]
+    """Where a row's tags come from: the weakest source among them.
+
+    A confirmed row that has a predicted tag besides, of a label that it was not judged for, counts as predicted: read
+    back as confirmed, it would make a person say what the model said.
+    """
     sources = view.sources[row]
     present = sources[sources != ABSENT]
     if present.size == 0:
+        if view.truth.confirmed[row]:
+            return SOURCES[CONFIRMED]
         known = view.remembered.found[view.columns.fold_index[row]]
         return SOURCES[REMEMBERED] if known else SOURCES[PREDICTED]
     return SOURCES[int(present.min())]
@@ -90,8 +96,7 @@ def export_bytes(store: Store, kind: str) -> tuple[bytes, int]:
     if kind == "parquet":
         return _parquet(rows), len(rows)
     if kind == "jsonl":
-        lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows)
-        return "".join(f"{line}\n" for line in lines).encode(), len(rows)
+        return _json_lines(rows), len(rows)
     return _csv(rows), len(rows)
 
 
@@ -103,14 +108,16 @@ def export_file(store: Store, path: Path) -> dict[str, Any]:
     UnreadableFileError
         If the ending is unknown or the file cannot be written.
     """
-    kind = path.suffix.removeprefix(".").casefold()
+    is_packed = path.suffix.casefold() == ".gz"
+    kind = Path(path.name[: -len(".gz")] if is_packed else path.name).suffix.removeprefix(".").casefold()
     if kind not in FORMATS:
         raise UnreadableFileError(
-            f"{path.name} has no ending that says how to write it.", hint="End it in .csv, .parquet or .jsonl."
+            f"{path.name} has no ending that says how to write it.",
+            hint="End it in .csv, .parquet or .jsonl, with .gz behind it to pack it.",
         )
     content, n_rows = export_bytes(store, kind)
     try:
-        path.write_bytes(content)
+        path.write_bytes(gzip.compress(content, mtime=0) if is_packed else content)
     except OSError as error:
         raise UnreadableFileError(f"{path} cannot be written: {error.strerror}.", hint="Check the folder.") from error
     return {"rows": n_rows, "file": str(path)}
@@ -123,9 +130,9 @@ def _csv(rows: list[dict[str, Any]]) -> bytes:
     for row in rows:
         writer.writerow(
             [
-                row["date"],
+                row["date"] or "",
                 escape_cell(row["description"]),
-                row["amount"] or "",
+                "" if row["amount"] is None else format(row["amount"], "f"),
                 escape_cell(row["currency"]),
                 escape_cell(row["account"]),
                 escape_cell("|".join(row["tags"])),
@@ -138,14 +145,18 @@ def _csv(rows: list[dict[str, Any]]) -> bytes:
     return text.getvalue().encode()
 
 
+def _json_lines(rows: list[dict[str, Any]]) -> bytes:
+    lines = (json.dumps(row, ensure_ascii=False, allow_nan=False, default=float) for row in rows)
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
 def _parquet(rows: list[dict[str, Any]]) -> bytes:
     table = pa.table(
         {
             "date": pa.array([date.fromisoformat(row["date"]) if row["date"] else None for row in rows], pa.date32()),
-            **{
-                name: pa.array([row[name] for row in rows], pa.string())
-                for name in ("description", "amount", "currency", "account")
-            },
+            "description": pa.array([row["description"] for row in rows], pa.string()),
+            "amount": _decimals([row["amount"] for row in rows]),
+            **{name: pa.array([row[name] for row in rows], pa.string()) for name in ("currency", "account")},
             "tags": pa.array(["|".join(row["tags"]) for row in rows], pa.string()),
             "tag_source": pa.array([row["tag_source"] for row in rows], pa.string()),
             "probability": pa.array([row["probability"] for row in rows], pa.float64()),
@@ -156,3 +167,13 @@ def _parquet(rows: list[dict[str, Any]]) -> bytes:
     sink = io.BytesIO()
     pq.write_table(table, sink)
     return sink.getvalue()
+
+
+def _decimals(amounts: list[Decimal | None]) -> pa.Array:
+    """Exact numbers, all with as many places as the one with most."""
+    places = max((-int(amount.as_tuple().exponent) for amount in amounts if amount is not None), default=0)
+    places = max(places, 0)
+    widest = max((len(amount.as_tuple().digits) for amount in amounts if amount is not None), default=1)
+    precision = max(widest + places, 18)
+    kind = pa.decimal128(precision, places) if precision <= 38 else pa.decimal256(min(precision, 76), places)
+    return pa.array(amounts, kind)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
-from tagger.services.runs import current_id
+from tagger.services.runs import created_at, current_id
 from tagger.services.store import Store
 from tagger.services.training import since_last_run
-from tagger.storage.runs import STARTER
 
 WORTH_RETRAINING = 5  # new corrections; fewer rarely move a tag
 
@@ -22,7 +22,8 @@ class Overview:
     n_confirmed: int
     n_labels: int
     n_sample: int
-    run_name: str
+    run_id: str
+    run_created_at: datetime | None
     next_title: str
     next_reason: str
     next_action: str
@@ -67,7 +68,8 @@ def overview(store: Store) -> Overview:
         n_confirmed=n_confirmed,
         n_labels=len(view.labels),
         n_sample=int(np.count_nonzero(view.is_sample)),
-        run_name="Starter" if run_id == STARTER else f"Run {run_id}",
+        run_id=run_id,
+        run_created_at=created_at(store, run_id),
         next_title=step[0],
         next_reason=step[1],
         next_action=step[2],

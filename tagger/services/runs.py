@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from tagger.errors import NotFoundError
@@ -57,6 +58,12 @@ def show(store: Store, run_id: str) -> dict[str, Any]:
 def current_id(store: Store) -> str:
     with store.db.read() as connection:
         return runs.current(connection).run_id
+
+
+def created_at(store: Store, run_id: str) -> datetime | None:
+    """When a run of this store was trained (UTC); None for the starter."""
+    with store.db.read() as connection:
+        return next((run.created_at for run in runs.runs(connection) if run.id == run_id), None)
 
 
 def newest(store: Store) -> RunRow | None:

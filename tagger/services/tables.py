@@ -1,12 +1,14 @@
-"""Tagging a table that is not in the store: every row and column of it stays, tags are added."""
+"""Tables that are not in the store: tagging one, its rows and columns kept; and reading a list of verdicts."""
 
 from __future__ import annotations
 
 import csv
 import gzip
 import io
-import re
+import logging
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +17,26 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tagger.errors import NotFoundError, UnreadableFileError
+from tagger.errors import MissingColumnError, NotFoundError, UnreadableFileError
 from tagger.labels.labelset import fold_name
 from tagger.learning.thresholds import apply_thresholds
 from tagger.services.progress import Progress
 from tagger.services.store import Store
 from tagger.services.tagging import model_of
 from tagger.services.tuning import in_use
-from tagger.storage import runs
+from tagger.storage import labels, runs
 from tagger.storage.runs import Bundle
 from tagger.transactions.detection import ReadOptions
 from tagger.transactions.readers import Table, read_table
 from tagger.transactions.spreadsheet import escape_cell
 from tagger.transactions.text import fold_description, normalize_text
 
-_NUMBER = re.compile(r"[-+]?[\d.,\s]*\d\s*%?")
+logger = logging.getLogger(__name__)
+
+VERDICT_COLUMNS = ("transaction_id", "label", "verdict")
+_VERDICTS = ReadOptions(
+    description_column="label", date_column="", amount_column="", account_column="", labels_column="", first_line=1
+)
 
 
 def tag_table(
@@ -67,14 +74,21 @@ def tag_table(
     index = np.fromiter((places[text] for text in texts), dtype=np.intp, count=len(texts))
     y_prob = model.probabilities(vectors)[index]
     y_pred = apply_thresholds(y_prob, thresholds)
-    names, y_pred, remembered = _with_memory(store, bundle, table, y_pred)
-    tags = ["|".join(name for name, present in zip(names, row, strict=True) if present) for row in y_pred.tolist()]
-    sources = ["remembered" if known else "predicted" for known in remembered.tolist()]
-    added: dict[str, list[Any]] = {_free(table, "tags"): tags, _free(table, "tag_source"): sources}
+    tagged = _with_memory(store, bundle, table, y_pred)
+    separator = options.labels_separator
+    tags = [
+        separator.join(name for name, present in zip(tagged.names, row, strict=True) if present)
+        for row in tagged.y_pred.tolist()
+    ]
+    added: dict[str, list[Any]] = {
+        "tags": tags,
+        "tag_source": ["remembered" if known else "predicted" for known in tagged.remembered.tolist()],
+    }
     if with_probabilities:
-        for column, (_, name) in enumerate(bundle.labels):
-            added[f"p:{name}"] = [round(float(value), 6) for value in y_prob[:, column]]
-    _write(table, added, target)
+        for name, column in zip(tagged.names, tagged.own_columns, strict=True):
+            if column >= 0:
+                added[f"p:{name}"] = [round(float(value), 6) for value in y_prob[:, column]]
+    _write(table, _renamed(table, added), target)
     return {
         "rows": table.n_rows,
         "unique_texts": len(unique),
@@ -82,6 +96,26 @@ def tag_table(
         "run_id": bundle.run_id,
         "seconds": time.perf_counter() - started,
     }
+
+
+def read_verdicts(path: Path) -> list[tuple[str, str, str]]:
+    """Read (transaction id, label, verdict) from a table with those columns.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the file cannot be read or has not these columns.
+    """
+    try:
+        table = read_table(path, _VERDICTS)
+    except MissingColumnError:
+        raise _no_verdicts(path) from None
+    places = {fold_name(name): place for place, name in enumerate(table.columns)}
+    if table.header is None or not places.keys() >= set(VERDICT_COLUMNS):
+        raise _no_verdicts(path)
+    at = [places[name] for name in VERDICT_COLUMNS]
+    found = [tuple(row[place].strip() for place in at) for row in table.rows]
+    return [(public_id, label, verdict.casefold()) for public_id, label, verdict in found]
 
 
 def _thresholds(store: Store, bundle: Bundle, version_id: int | None) -> list[float]:
@@ -97,39 +131,77 @@ def _thresholds(store: Store, bundle: Bundle, version_id: int | None) -> list[fl
     return list(versions[version_id].thresholds)
 
 
-def _with_memory(
-    store: Store, bundle: Bundle, table: Table, y_pred: NDArray[np.bool_]
-) -> tuple[list[str], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Put remembered answers in place of predictions, adding the labels that only memory knows."""
+@dataclass(frozen=True)
+class _Tagged:
+    """What a table's rows get.
+
+    `own_columns` says for each name which column of the run it is, -1 where only memory knows the label. `y_pred` is
+    bool (n_rows, n_names); `remembered` is bool (n_rows,), a description that was judged.
+    """
+
+    names: list[str]
+    own_columns: list[int]
+    y_pred: NDArray[np.bool_]
+    remembered: NDArray[np.bool_]
+
+
+def _with_memory(store: Store, bundle: Bundle, table: Table, y_pred: NDArray[np.bool_]) -> _Tagged:
+    """Put remembered answers in place of predictions; the labels are those of the app, under their names of now.
+
+    A run's labels that the store does not have, such as the starter's, come first and keep the run's names.
+    """
     view = store.view()
     own = store.label_columns(bundle, view.labels)
-    known = {fold: place for place, fold in enumerate(view.columns.folds)}
-    at = np.fromiter((known.get(fold_description(text), -1) for text in table.descriptions), dtype=np.intp)
-    judged, answers = view.remembered.judged, view.remembered.y_true
-    names = [name for _, name in bundle.labels]
-    only_memory = [column for column in range(len(view.labels)) if own[column] < 0]
-    names += [view.labels[column].name for column in only_memory]
-    result = np.concatenate([y_pred, np.zeros((len(y_pred), len(only_memory)), dtype=bool)], axis=1)
-    order = [
-        own[column] if own[column] >= 0 else len(bundle.labels) + only_memory.index(column)
-        for column in range(len(own))
+    with store.db.read() as connection:
+        known = labels.all_labels(connection)
+    used = set(store.label_columns(bundle, tuple(known)))
+    taken = {fold_name(label.name) for label in known}
+    foreign = [
+        column for column, (_, name) in enumerate(bundle.labels) if column not in used and fold_name(name) not in taken
     ]
+    names = [bundle.labels[column][1] for column in foreign] + [label.name for label in view.labels]
+    own_columns = foreign + own
+
+    folds = {fold: place for place, fold in enumerate(view.columns.folds)}
+    at = np.fromiter((folds.get(fold_description(text), -1) for text in table.descriptions), dtype=np.intp)
     remembered = np.zeros(len(at), dtype=bool)
-    remembered[at >= 0] = judged[at[at >= 0]].any(axis=1)
+    remembered[at >= 0] = view.remembered.judged[at[at >= 0]].any(axis=1)
     rows = np.flatnonzero(remembered)
-    for column, place in enumerate(order):
-        cells = judged[at[rows], column]
-        result[rows[cells], place] = answers[at[rows[cells]], column]
-    return names, result, remembered
+    result = np.zeros((len(at), len(names)), dtype=bool)
+    predicted = [place for place, column in enumerate(own_columns) if column >= 0]
+    result[:, predicted] = y_pred[:, [own_columns[place] for place in predicted]]
+    for column in range(len(view.labels)):
+        cells = view.remembered.judged[at[rows], column]
+        result[rows[cells], len(foreign) + column] = view.remembered.y_true[at[rows[cells]], column]
+    return _Tagged(names, own_columns, result, remembered)
 
 
-def _free(table: Table, name: str) -> str:
-    """The name, or another one where the table has such a column: what came in is never overwritten."""
+def _renamed(table: Table, added: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    """Give the new columns names that the table does not have: what came in is never overwritten.
+
+    All of them are renamed alike, so that `tags` of the table never stands beside a `tag_source` of ours.
+    """
     taken = {fold_name(column) for column in table.columns}
-    return name if fold_name(name) not in taken else f"predicted_{name}"
+    number, prefix = 1, ""
+    while any(fold_name(prefix + name) in taken for name in added):
+        prefix = "predicted_" if number == 1 else f"predicted_{number}_"
+        number += 1
+    if prefix:
+        logger.warning(
+            "%s has columns of these names, so the new ones begin with %r: %s",
+            table.file_name,
+            prefix,
+            ", ".join(prefix + name for name in added),
+        )
+    return {prefix + name: values for name, values in added.items()}
 
 
-def _write(table: Table, added: dict[str, list[Any]], target: Path) -> None:
+def _no_verdicts(path: Path) -> UnreadableFileError:
+    columns = ", ".join(VERDICT_COLUMNS)
+    return UnreadableFileError(f"{path.name} is no list of verdicts.", hint=f"It needs the columns {columns}.")
+
+
+def _write(table: Table, added: Mapping[str, Sequence[Any]], target: Path) -> None:
     try:
         if target.suffix.casefold() in {".parquet", ".pq"}:
             whole = table.source if table.source is not None else _as_text(table)
@@ -137,22 +209,20 @@ def _write(table: Table, added: dict[str, list[Any]], target: Path) -> None:
                 whole = whole.append_column(name, pa.array(values))
             pq.write_table(whole, target)
             return
+        is_packed = target.suffix.casefold() == ".gz"
+        ending = Path(target.name[: -len(".gz")] if is_packed else target.name).suffix.casefold()
         text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
+        writer = csv.writer(text, lineterminator="\n", delimiter="\t" if ending in {".tsv", ".tab"} else ",")
         writer.writerow([*(table.header or table.columns), *added])
-        extra = list(zip(*added.values(), strict=True))
-        for cells, more in zip(table.rows, extra, strict=True):
-            writer.writerow([*(_safe(cell) for cell in cells), *(_safe(cell) for cell in more)])
+        # Only what is new is made safe for spreadsheets: what came in goes out as it stood.
+        safe = [[escape_cell(value) if isinstance(value, str) else value for value in each] for each in added.values()]
+        for cells, *more in zip(table.rows, *safe, strict=True):
+            writer.writerow([*cells, *more])
         content = text.getvalue().encode()
-        target.write_bytes(gzip.compress(content, mtime=0) if target.suffix == ".gz" else content)
+        target.write_bytes(gzip.compress(content, mtime=0) if is_packed else content)
     except OSError as error:
         raise UnreadableFileError(f"{target} cannot be written: {error.strerror}.", hint="Check the folder.") from error
 
 
 def _as_text(table: Table) -> pa.Table:
     return pa.table({name: pa.array([row[at] for row in table.rows]) for at, name in enumerate(table.columns)})
-
-
-def _safe(cell: object) -> object:
-    """Text that a spreadsheet would run is escaped; numbers, negative ones too, stay numbers."""
-    return cell if not isinstance(cell, str) or _NUMBER.fullmatch(cell) else escape_cell(cell)

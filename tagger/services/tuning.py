@@ -115,7 +115,7 @@ def panel(store: Store) -> Panel:
         version_id=view.tagging.threshold_version_id,
         labels=tuple(labels),
         n_transactions=int(evidence.rows.size),
-        measured_on=_measured_on(bundle.run_id, int(evidence.rows.size)),
+        measured_on=_measured_on(bundle.run_id),
         unknown=tuple(label.name for column, label in enumerate(view.labels) if column not in set(evidence.columns)),
     )
 
@@ -216,7 +216,7 @@ def show(store: Store, run_id: str | None = None) -> dict[str, Any]:
     y_pred = apply_thresholds(evidence.y_prob, thresholds)
     return {
         "run_id": bundle.run_id,
-        "measured_on": _measured_on(bundle.run_id, int(evidence.rows.size)),
+        "measured_on": _measured_on(bundle.run_id),
         "n_transactions": int(evidence.rows.size),
         **described(score_labels(evidence.y_true, y_pred, evidence.judged), names, thresholds),
     }
@@ -274,10 +274,10 @@ def in_use(store: Store, run_id: str) -> Sequence[float]:
     return versions[0].thresholds if versions else store.bundle(run_id).thresholds
 
 
-def _measured_on(run_id: str, n_rows: int) -> str:
+def _measured_on(run_id: str) -> str:
     if run_id == STARTER:
-        return f"{n_rows:,} transactions you judged, of descriptions the starter never saw"
-    return f"{n_rows:,} judged transactions, out of fold: each scored by a head that never saw its description"
+        return "on reviewed transactions whose descriptions the starter never saw"
+    return "out of fold: each transaction scored by a head that never saw its description"
 
 
 def _too_few(n_groups: int) -> str:

@@ -6,17 +6,23 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from tagger.ui import widgets
+
 FORMATS = {"CSV": "csv", "Parquet": "parquet", "JSON Lines": "jsonl"}
 MIME = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "jsonl": "application/jsonl"}
 
 
 def what_goes_out(counts: Mapping[str, int]) -> None:
     """How many rows, and whose word their tags are."""
-    tiles = st.columns(4)
-    tiles[0].metric("Transactions", f"{counts['transactions']:,}")
-    tiles[1].metric("Confirmed", f"{counts['confirmed']:,}")
-    tiles[2].metric("Remembered", f"{counts['remembered']:,}", help="Equal descriptions were confirmed before.")
-    tiles[3].metric("Predicted", f"{counts['predicted']:,}")
+    widgets.tiles(
+        {
+            "Transactions": f"{counts['transactions']:,}",
+            "Confirmed": f"{counts['confirmed']:,}",
+            "Remembered": f"{counts['remembered']:,}",
+            "Predicted": f"{counts['predicted']:,}",
+        },
+        helps={"Remembered": "Equal descriptions were confirmed before."},
+    )
 
 
 def choose_format() -> str:

@@ -82,7 +82,7 @@ def _layers(*, disabled: bool) -> HeadSettings:
 def result(run: RunRow, *, is_current: bool) -> None:
     """What the newest run scores, and on what that was measured."""
     summary = run.summary
-    st.subheader(f"Run {run.id}" + (" · in use" if is_current else ""))
+    st.subheader(widgets.run_title(run.id, run.created_at) + (" · in use" if is_current else ""), anchor=False)
     never_seen, later = st.columns(2)
     with never_seen.container(border=True):
         _figures(summary)
@@ -152,10 +152,13 @@ def comparison(compared: Mapping[str, Any]) -> None:
 
 
 def _figures(summary: Mapping[str, Any]) -> None:
-    columns = st.columns(3)
-    columns[0].metric("Macro F1", widgets.number(summary["macro"]["f1"]))
-    columns[1].metric("Micro F1", widgets.number(summary["micro"]["f1"]))
-    columns[2].metric("Tags scored", summary["macro"]["labels_scored"])
+    widgets.tiles(
+        {
+            "Macro F1": widgets.number(summary["macro"]["f1"]),
+            "Micro F1": widgets.number(summary["micro"]["f1"]),
+            "Tags scored": str(summary["macro"]["labels_scored"]),
+        }
+    )
 
 
 def _left_out(summary: Mapping[str, Any]) -> str:

@@ -69,7 +69,7 @@ def current() -> Session:
 # Content first: Streamlit leaves a sixth of a phone's screen empty above the title.
 LAYOUT = """<style>
 .stMainBlockContainer { padding-top: 4.5rem; max-width: 76rem; }
-.stMainBlockContainer h1 { font-size: 1.75rem; padding: 0; }
+.stMainBlockContainer h1 { font-size: 1.75rem; padding: 0 0 0.5rem; }
 @media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
 </style>"""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, cast
 
@@ -19,6 +19,7 @@ from tagger.services.progress import Progress
 from tagger.services.review import Row
 from tagger.services.tuning import Flips, Panel
 from tagger.storage.jobs import JobRow
+from tagger.storage.runs import STARTER
 from tagger.ui import charts
 from tagger.ui.components.threshold_panel import PanelLabel
 from tagger.ui.components.transaction_list import (
@@ -57,6 +58,20 @@ def escape(text: str) -> str:
 def number(value: float | None) -> str:
     """A score as it is shown everywhere; undefined is n/a, never 0 or 1."""
     return "n/a" if value is None else f"{value:.3f}"
+
+
+def tiles(figures: Mapping[str, str], *, helps: Mapping[str, str] | None = None) -> None:
+    """Figures side by side; on a phone they wrap instead of filling the screen one by one."""
+    row = st.container(horizontal=True, gap="medium")
+    for title, figure in figures.items():
+        row.metric(title, figure, help=(helps or {}).get(title), width=150)
+
+
+def run_title(run_id: str, created_at: datetime | None = None) -> str:
+    """A run as people call it."""
+    if created_at is None:
+        return "the starter" if run_id == STARTER else run_id
+    return f"Run of {created_at.day} {created_at:%b %Y, %H:%M} UTC"
 
 
 def money(amount: str | None, currency: str) -> str:

@@ -73,7 +73,9 @@ def _served(script: Path, env: Mapping[str, str], home: Path) -> Iterator[str]:
         "server.fileWatcherType": "none",
         "browser.gatherUsageStats": "false",
     }
-    command = [sys.executable, "-m", "streamlit", "run", str(script)]
+    # The app itself is served as `make app` serves it.
+    own_app = script == CHECKOUT / "app.py"
+    command = [sys.executable, "-m", *(["tagger.ui.serve"] if own_app else ["streamlit", "run", str(script)])]
     command += [f"--{name}={value}" for name, value in options.items()]
     path = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
     with log_path.open("wb") as log:
@@ -146,6 +148,12 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
             return stack.enter_context(_served(Path(script), env or {}, tmp_path / f"home{n_started}"))
 
         yield start
+
+
+@pytest.fixture
+def serve_app(serve: Callable[..., str]) -> Callable[..., str]:
+    """`serve_app() -> url`: the whole app on an empty home."""
+    return lambda env=None: serve(CHECKOUT / "app.py", env)
 
 
 @pytest.fixture

@@ -1,0 +1,164 @@
+"""The whole loop as a person walks it, on the sample and on a labelled statement of their own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+SLOW = 120_000  # milliseconds; encoding and training on a busy machine
+LABELS = ("veg box", "petrol", "landlord")
+
+
+@pytest.fixture
+def app(serve_app: Callable[..., str]) -> str:
+    return serve_app()
+
+
+def go(page: Page, name: str) -> None:
+    """Open a page from the navigation."""
+    page.get_by_role("link", name=name, exact=True).first.click()
+    title = "Transaction Tagger" if name == "Home" else name
+    expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible(timeout=SLOW)
+
+
+def settled(page: Page) -> None:
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_have_count(0, timeout=SLOW)
+    expect(page.locator("[data-testid='stStatusWidget']")).to_have_count(0, timeout=SLOW)
+
+
+def confirm_rows(page: Page, n_rows: int) -> None:
+    rows = page.get_by_role("listitem")
+    expect(rows.first).to_be_visible(timeout=SLOW)
+    for _ in range(n_rows):
+        page.get_by_role("button", name=re.compile("^Confirm($|[^e])")).first.click()
+    expect(page.get_by_text(f"{n_rows} confirmed").first).to_be_visible(timeout=SLOW)
+
+
+def train_and_promote(page: Page) -> None:
+    go(page, "Train")
+    settled(page)
+    page.get_by_role("button", name="Train", exact=True).click()
+    expect(page.get_by_role("button", name="Promote")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("On descriptions never seen in training")).to_be_visible()
+    page.get_by_role("button", name="Promote").click()
+    expect(page.get_by_text("in use")).to_be_visible(timeout=SLOW)
+
+
+def drag_a_slider(page: Page, frames: list[bytes | str]) -> None:
+    """Numbers move while nothing is sent; release sends one message."""
+    slider = page.locator("input[type=range]").first
+    expect(slider).to_be_visible(timeout=SLOW)
+    settled(page)
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    value = float(slider.input_value())
+    page.mouse.move(box["x"] + box["width"] * min(max(value, 0.03), 0.97), middle)
+    page.mouse.down()
+    before = len(frames)
+    seen = set()
+    target = 0.9 if value < 0.5 else 0.1
+    for step in range(1, 13):
+        page.mouse.move(box["x"] + box["width"] * (value + (target - value) * step / 12), middle)
+        seen.add(slider.get_attribute("aria-valuetext"))
+    assert len(seen) > 6, "the numbers do not move with the pointer"
+    assert len(frames) == before, "something was sent during the drag"
+    page.mouse.up()
+    expect(page.get_by_role("button", name="Save thresholds")).to_be_enabled(timeout=SLOW)
+    assert len(frames) == before + 1, "release is one commit"
+
+
+def test_the_whole_loop_on_the_sample(app, page_at, frames_sent, tmp_path):
+    page = page_at(1280, 900)
+    frames = frames_sent(page)
+    page.goto(app)
+    page.get_by_role("button", name="Try it with sample data").click()
+    expect(page.get_by_text("transactions wait for your eye")).to_be_visible(timeout=SLOW)
+    settled(page)
+
+    page.get_by_role("button", name="Review", exact=True).click()
+    settled(page)
+    page.get_by_text("To review", exact=True).click()
+    expect(page.get_by_text(re.compile(r"^1,723 transactions"))).to_be_visible(timeout=SLOW)
+    page.get_by_role("button", name=re.compile("^Reject ")).first.click()
+    confirm_rows(page, 5)
+    go(page, "Export")
+    go(page, "Review")
+    expect(page.get_by_text(re.compile(r"1,718 to review"))).to_be_visible(timeout=SLOW)
+
+    train_and_promote(page)
+    go(page, "Thresholds")
+    drag_a_slider(page, frames)
+    page.reload()
+    expect(page.get_by_role("button", name="Save thresholds")).to_be_enabled(timeout=SLOW)
+    page.get_by_role("button", name="Save thresholds").click()
+    expect(page.get_by_role("button", name="Save thresholds")).to_be_disabled(timeout=SLOW)
+
+    go(page, "Export")
+    with page.expect_download(timeout=SLOW) as download:
+        page.get_by_role("button", name=re.compile("^Export 4,973")).click()
+    download.value.save_as(tmp_path / "out.csv")
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert len(lines) == 4974
+    assert sum(",confirmed," in line for line in lines) == 3255
+
+    go(page, "Home")
+    page.get_by_role("button", name="Remove sample data").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove sample data").click()
+    expect(page.get_by_role("button", name="Try it with sample data")).to_be_visible(timeout=SLOW)
+
+
+def own_statement(path: Path) -> None:
+    towns = ["Ayr", "Bath", "Cork", "Deal", "Ely", "Fife", "Goole", "Hove", "Irvine", "Jarrow", "Kendal", "Leeds"]
+    kinds = {
+        "veg box": ("RIVERFORD VEG", "ABEL COLE ORGANIC"),
+        "petrol": ("SHELL FUEL", "ESSO FORECOURT"),
+        "landlord": ("RENT TO MRS MOSS", "HOLLIN LETTINGS"),
+    }
+    lines = ["Date,Details,Value,Tags"]
+    for number, town in enumerate(towns):
+        for label, names in kinds.items():
+            for name in names:
+                lines.append(f"2026-0{number % 9 + 1}-1{number % 9},{name} {town},-{number + 10}.25,{label}")
+    lines += [f"2026-10-0{day},RIVERFORD VEG Newtown{day},-12.00," for day in range(1, 6)]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_the_loop_on_a_labelled_statement_shows_nothing_of_the_starter(app, page_at, tmp_path):
+    own_statement(tmp_path / "mine.csv")
+    page = page_at(390, 844, dark=True)
+    page.goto(f"{app}/upload")
+    page.locator("input[type=file]").set_input_files(tmp_path / "mine.csv")
+    page.get_by_role("button", name="Import", exact=True).click(timeout=SLOW)
+    expect(page.get_by_text("77 rows: 77 added")).to_be_visible(timeout=SLOW)
+    settled(page)
+    page.goto(f"{app}/train")
+    expect(page.get_by_text("72 reviewed transactions with 3 tags")).to_be_visible(timeout=SLOW)
+    page.get_by_role("button", name="Train", exact=True).click()
+    expect(page.get_by_role("button", name="Promote")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("72 transactions", exact=False).first).to_be_visible()
+    page.get_by_role("button", name="Promote").click()
+    expect(page.get_by_text("in use")).to_be_visible(timeout=SLOW)
+    page.goto(f"{app}/thresholds")
+    sliders = page.locator("input[type=range]")
+    expect(sliders).to_have_count(len(LABELS), timeout=SLOW)
+    for label in LABELS:
+        expect(page.get_by_text(label, exact=True).first).to_be_visible()
+    expect(page.get_by_text("groceries")).to_have_count(0)
+    page.goto(f"{app}/review?show=To+review")
+    expect(page.get_by_text("5 transactions")).to_be_visible(timeout=SLOW)
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= 390, "the page scrolls sideways on a phone"
+
+
+def test_a_bookmark_opened_on_a_fresh_server_has_its_navigation(app, page_at):
+    page = page_at(1280, 900)
+    page.goto(f"{app}/thresholds")
+    expect(page.get_by_role("heading", name="Thresholds", exact=True)).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("link", name="Review", exact=True).first).to_be_visible()
+    expect(page.get_by_role("link", name="app", exact=True)).to_have_count(0)
