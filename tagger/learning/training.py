@@ -176,10 +176,14 @@ def fit_head(
         mass *= _balance(y_true, positive, negative)
 
     watch = _Watch(on_epoch, cancelled, validation)
+    # One core stays free for the screens; besides, threads that wait for a core they share spin, and a fit that
+    # takes a second on an idle machine took a minute on a busy one.
+    spare = max(1, torch.get_num_threads() - 1)
     if settings.kind == "logistic":
-        module = _fit_logistic(_tensor(X), y_true, mass, settings, watch)
+        with _threads(spare):
+            module = _fit_logistic(_tensor(X), y_true, mass, settings, watch)
     else:
-        with _threads(1 if settings.batch_size <= SMALL_BATCH else torch.get_num_threads()):
+        with _threads(1 if settings.batch_size <= SMALL_BATCH else spare):
             module = _fit_feedforward(_tensor(X), y_true, mass, settings, watch, seed=seed)
     with torch.no_grad():
         learned = torch.from_numpy(~constant)

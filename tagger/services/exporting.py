@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from tagger.errors import UnreadableFileError
 from tagger.services.store import Store
@@ -43,6 +44,7 @@ def records(view: View) -> Iterator[dict[str, Any]]:
     tag is; else remembered. `probability` is the lowest of the predicted tags: how sure the least sure one is.
     """
     columns = view.columns
+    row_source = row_sources(view)
     days = np.where(columns.days == 0, np.iinfo(np.int32).max, columns.days)
     for row in np.argsort(days, kind="stable").tolist():
         sources = view.sources[row]
@@ -56,34 +58,34 @@ def records(view: View) -> Iterator[dict[str, Any]]:
             "currency": columns.currencies[row],
             "account": columns.accounts[row],
             "tags": [view.labels[column].name for column in present.tolist()],
-            "tag_source": row_source(view, row),
+            "tag_source": SOURCES[row_source[row]],
             "probability": round(float(probabilities.min()), 6) if predicted.size else None,
             "transaction_id": columns.ids[row],
             "run_id": view.tagging.run_id,
         }
 
 
-def row_source(view: View, row: int) -> str:
-    """Where a row's tags come from: the weakest source among them.
+def row_sources(view: View) -> NDArray[np.int8]:
+    """Where each row's tags come from, int8 (n,): the weakest source among them.
 
     A confirmed row that has a predicted tag besides, of a label that it was not judged for, counts as predicted: read
     back as confirmed, it would make a person say what the model said.
     """
-    sources = view.sources[row]
-    present = sources[sources != ABSENT]
-    if present.size == 0:
-        if view.truth.confirmed[row]:
-            return SOURCES[CONFIRMED]
-        known = view.remembered.found[view.columns.fold_index[row]]
-        return SOURCES[REMEMBERED] if known else SOURCES[PREDICTED]
-    return SOURCES[int(present.min())]
+    untagged = np.where(view.remembered.found[view.columns.fold_index], np.int8(REMEMBERED), np.int8(PREDICTED))
+    untagged[view.truth.confirmed] = CONFIRMED
+    present = np.where(view.sources == ABSENT, np.iinfo(np.int8).max, view.sources)
+    weakest = present.min(axis=1, initial=np.iinfo(np.int8).max)
+    return np.where(weakest == np.iinfo(np.int8).max, untagged, weakest).astype(np.int8)
 
 
 def counts(store: Store) -> dict[str, int]:
     """How many transactions there are, and how many have their tags from each source."""
     view = store.view()
-    sources = [row_source(view, row) for row in range(len(view.columns))]
-    return {"transactions": len(sources), **{source: sources.count(source) for source in SOURCES if source}}
+    totals = np.bincount(row_sources(view), minlength=len(SOURCES)).tolist()
+    return {
+        "transactions": len(view.columns),
+        **{source: totals[code] for code, source in enumerate(SOURCES) if source},
+    }
 
 
 def export_bytes(store: Store, kind: str) -> tuple[bytes, int]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tagger.errors import NotFoundError, UnreadableFileError
+from tagger.errors import CancelledError, NotFoundError, UnreadableFileError
 from tagger.labels.labelset import fold_name
 from tagger.services import labelset
 from tagger.services.progress import Progress
@@ -82,6 +82,8 @@ def import_files(
     ------
     TaggerError
         If a file cannot be read at all; nothing is stored then.
+    CancelledError
+        If someone asked to stop; nothing is left of the import.
     """
     statements = []
     for upload in uploads:
@@ -107,10 +109,14 @@ def import_files(
         transactions.set_report(connection, batch_id, _brief(report))
         if any(statement_labels(statement) for statement in statements):
             labels.drop_unused_labels(connection, origin="starter")
-        elif not labels.live_labels(connection):
+        elif not labels.all_labels(connection):
             labelset.adopt_starter(store, connection)
     if tag:
-        tag_all(store, progress)
+        try:
+            tag_all(store, progress)
+        except CancelledError:
+            _take_back(store, batch_id)
+            raise
     return report
 
 
@@ -224,6 +230,26 @@ def _store_labels(
     return len(present), len(answers) - len(present)
 
 
+def _take_back(store: Store, batch_id: str) -> None:
+    """Leave nothing of an import that was stopped while its rows were tagged.
+
+    Raises
+    ------
+    CancelledError
+        If a person has judged some of its rows meanwhile: then they all stay.
+    """
+    columns = store.view().columns
+    own = [pk for pk, batch in zip(columns.pks.tolist(), columns.batch_ids, strict=True) if batch == batch_id]
+    with store.db.read() as connection:
+        judged = judgements.judged_by_people(connection, own)
+    if judged:
+        raise CancelledError(
+            "Stopped while tagging.",
+            hint="The rows stay, since some of them have been reviewed; their tags follow.",
+        )
+    undo_import(store, batch_id)
+
+
 def _remove(store: Store, gone: Sequence[Batch]) -> dict[str, Any]:
     n_transactions = n_judgements = 0
     with store.db.write("transactions", "judgements", "labels", "runs") as connection:
@@ -236,7 +262,7 @@ def _remove(store: Store, gone: Sequence[Batch]) -> dict[str, Any]:
         discarded = discard_sample_runs(connection) if any(batch.is_sample for batch in gone) else []
         if transactions.count(connection) == 0:
             labels.drop_unused_labels(connection, origin="starter")
-        elif not labels.live_labels(connection):
+        elif not labels.all_labels(connection):
             labelset.adopt_starter(store, connection)
     for run_id in discarded:
         store.remove_bundle(run_id)

@@ -7,6 +7,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from tagger.errors import BusyError, CancelledError, TaggerError
@@ -14,7 +15,6 @@ from tagger.services.progress import Progress
 from tagger.services.store import Store, now
 from tagger.storage import jobs
 from tagger.storage.jobs import JobRow
-from tagger.storage.runs import sweep
 
 BEAT_EVERY = 0.5  # seconds; how soon a stop asked for in another tab is heard
 
@@ -26,8 +26,8 @@ class Jobs:
     """The jobs of one store, as this process sees them."""
 
     def __init__(self, store: Store) -> None:
+        self._store = store
         self._db = store.db
-        self._runs_path = store.settings.runs_path
         self._running: dict[str, Progress] = {}
         self._threads: dict[str, threading.Thread] = {}
 
@@ -62,7 +62,7 @@ class Jobs:
             jobs.reap(connection, at=now(), clock=time.time())
             free = not jobs.held(connection)
         if free:
-            sweep(self._runs_path)
+            self._store.sweep()
 
     def latest(self, kind: str | None = None) -> JobRow | None:
         """The true state of the job that was started last, whoever started it."""
@@ -93,12 +93,11 @@ class Jobs:
 
     def _acquire(self, kind: str) -> tuple[str, Progress]:
         job_id, progress = uuid.uuid4().hex, Progress()
-        self._running[job_id] = progress
         with self._db.write() as connection:
             holder = jobs.acquire(connection, job_id, kind, at=now(), clock=time.time())
         if holder is not None:
-            del self._running[job_id]
             raise BusyError(f"Another job is running: {holder.kind}.")
+        self._running[job_id] = progress
         return job_id, progress
 
     def _run_quietly(self, job_id: str, progress: Progress, work: Work) -> None:
@@ -115,7 +114,7 @@ class Jobs:
         ended = threading.Event()
         beat = threading.Thread(target=self._beat, args=(job_id, progress, ended, on_progress), daemon=True)
         beat.start()
-        state, result, error = "failed", None, None
+        state, result, error = "interrupted", None, None  # what Ctrl-C leaves
         try:
             result = work(progress)
             state = "done"
@@ -123,14 +122,18 @@ class Jobs:
             state, error = "cancelled", _described(cancelled)
             raise
         except Exception as failure:
-            error = _described(failure)
+            state, error = "failed", _described(failure)
             raise
         finally:
             ended.set()
             beat.join()
-            with self._db.write() as connection:
-                jobs.release(connection, job_id, state, at=now(), result=result, error=error)
-            self._running.pop(job_id, None)
+            try:
+                with self._db.write() as connection:
+                    jobs.release(connection, job_id, state, at=now(), result=result, error=error)
+            finally:
+                # Even where the disk was too full to write it down: a job that has ended is not alive.
+                self._running.pop(job_id, None)
+                jobs.ended(job_id)
         return result
 
     def _beat(
@@ -141,19 +144,24 @@ class Jobs:
         on_progress: Callable[[Progress], None] | None,
     ) -> None:
         while not ended.wait(BEAT_EVERY):
-            with self._db.write() as connection:
-                asked = jobs.beat(
-                    connection,
-                    job_id,
-                    clock=time.time(),
-                    done=progress.done,
-                    total=progress.total,
-                    message=progress.message,
-                )
-            if asked:
-                progress.stop()
+            # A disk that is full now, or a database that is busy, may not be at the next beat.
+            with suppress(TaggerError):
+                self._tell(job_id, progress)
             if on_progress is not None:
                 on_progress(progress)
+
+    def _tell(self, job_id: str, progress: Progress) -> None:
+        with self._db.write() as connection:
+            asked = jobs.beat(
+                connection,
+                job_id,
+                clock=time.time(),
+                done=progress.done,
+                total=progress.total,
+                message=progress.message,
+            )
+        if asked:
+            progress.stop()
 
 
 def _described(error: Exception) -> dict[str, Any]:

@@ -114,13 +114,8 @@ def apply(store: Store, operations: Sequence[Mapping[str, Any]]) -> tuple[list[s
     """
     done: list[str] = []
     failed: dict[str, str] = {}
-    with store.db.read() as connection:
-        known = judgements.known_operations(connection, [str(each.get("operation", "")) for each in operations])
     for each in operations:
         operation_id = str(each.get("operation", ""))
-        if operation_id in known:
-            done.append(operation_id)
-            continue
         try:
             _apply(store, each, operation_id)
             done.append(operation_id)
@@ -162,6 +157,9 @@ def _apply(store: Store, each: Mapping[str, Any], operation_id: str) -> None:
     operation = Operation(operation_id, str(kind), store.settings.author, now(), "review")
     brings_labels = bool(each.get("new_label") or each.get("new_labels"))
     with store.db.write("judgements", *(("labels",) if brings_labels else ())) as connection:
+        # Asked under the write lock: another tab may be sending the same step.
+        if judgements.known_operations(connection, [operation_id]):
+            return
         if kind == "undo":
             judgements.add_undo(connection, operation, str(each.get("target", "")))
             return

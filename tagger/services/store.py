@@ -18,6 +18,7 @@ from tagger.services.encoding import Encoding
 from tagger.services.view import Columns, Tagging, View
 from tagger.storage import judgements, labels, runs, transactions
 from tagger.storage.database import Database
+from tagger.storage.faults import explained
 from tagger.storage.matrices import KeyedMatrix
 from tagger.storage.runs import STARTER, Bundle, CurrentRun
 
@@ -35,6 +36,7 @@ class _Cache:
 
     columns: tuple[int, Columns] | None = None
     truth: tuple[tuple[int, ...], int, Truth, tuple[Label, ...]] | None = None
+    tagging: tuple[tuple[int, ...], Tagging] | None = None
     view: tuple[tuple[int, ...], int, View] | None = None
     bundles: dict[str, Bundle] = field(default_factory=dict)
     matrices: dict[str, KeyedMatrix] = field(default_factory=dict)
@@ -46,7 +48,8 @@ class Store:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.db = Database(settings.database_path)
-        settings.runs_path.mkdir(parents=True, exist_ok=True)
+        with explained(settings.runs_path):
+            settings.runs_path.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
         self.encoding = Encoding(settings)
         self._cache = _Cache()
@@ -69,11 +72,11 @@ class Store:
         """
         with self._lock:
             if run_id not in self._cache.bundles:
-                folder = (
-                    self.settings.starter_path if run_id == STARTER else self.settings.runs_path / self._full(run_id)
-                )
-                bundle = runs.read_bundle(folder)
-                self._cache.bundles[run_id] = bundle
+                folder = self.folder(run_id)
+                # Kept under the whole id only: what a beginning of it means can change.
+                run_id = folder.name
+                if run_id not in self._cache.bundles:
+                    self._cache.bundles[run_id] = runs.read_bundle(folder)
             return self._cache.bundles[run_id]
 
     def remove_bundle(self, run_id: str) -> None:
@@ -83,6 +86,18 @@ class Store:
             self._cache.matrices.pop(run_id, None)
             runs.remove_bundle(self.settings.runs_path / run_id)
             shutil.rmtree(self.settings.predictions_path / run_id, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Remove what killed work left: half-written runs, discarded ones, and probabilities of runs that are gone."""
+        with self._lock:
+            with self.db.read() as connection:
+                listed = {STARTER, *(run.id for run in runs.runs(connection))}
+                discarded = runs.discarded_runs(connection)
+            runs.sweep(self.settings.runs_path, discarded)
+            for folder in self.settings.predictions_path.glob("*"):
+                if folder.name not in listed:
+                    self._cache.matrices.pop(folder.name, None)
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def folder(self, run_id: str) -> Path:
         """Where a run lies."""
@@ -112,7 +127,7 @@ class Store:
                 return cached[2]
             columns = self._columns(revision[0])
             truth, label_set = self._truth(columns, (revision[0], revision[2]))
-            tagging = self._tagging(columns, label_set)
+            tagging = self._tagging(columns, label_set, (revision[0], revision[2], revision[3]))
             if cached is not None and cached[0] == revision and cached[1] == tagging.n_waiting:
                 return cached[2]
             with self.db.read() as connection:
@@ -152,7 +167,11 @@ class Store:
         self._cache.truth = (revision, newest, truth, live)
         return truth, live
 
-    def _tagging(self, columns: Columns, label_set: tuple[Label, ...]) -> Tagging:
+    def _tagging(self, columns: Columns, label_set: tuple[Label, ...], revision: tuple[int, ...]) -> Tagging:
+        """What the current run says; kept as long as only judgements change and no text waits."""
+        cached = self._cache.tagging
+        if cached is not None and cached[0] == revision and cached[1].n_waiting == 0:
+            return cached[1]
         with self.db.read() as connection:
             current = runs.current(connection)
             versions = {version.id: version for version in runs.threshold_versions(connection, current.run_id)}
@@ -160,7 +179,9 @@ class Store:
         bundles = self.tagging_bundles(current.run_id)
         if version is not None and bundles:
             bundles[0] = replace(bundles[0], thresholds=version.thresholds)
-        return self._tagging_by(bundles, current, columns, label_set)
+        tagging = self._tagging_by(bundles, current, columns, label_set)
+        self._cache.tagging = (revision, tagging)
+        return tagging
 
     def tagging_under(self, bundle: Bundle, columns: Columns, label_set: tuple[Label, ...]) -> Tagging:
         """What the store would look like if that run were current."""

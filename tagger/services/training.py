@@ -92,6 +92,8 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
         If someone asked to stop; nothing is kept.
     """
     started = time.perf_counter()
+    with store.db.read() as connection:
+        last_seq = judgements.last_seq(connection)  # before the view: what is judged from here on is new to this run
     view = store.view()
     data = training_set(view)
     recipe = resolve(recipe, data.n_groups)
@@ -109,8 +111,6 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
     scores = score_labels(data.y_true, fitted.y_pred, data.judged)
     names = [view.labels[column].name for column in data.columns]
     run_id = f"{now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
-    with store.db.read() as connection:
-        last_seq = judgements.last_seq(connection)
     report = {
         "run_id": run_id,
         "n_transactions": int(data.rows.size),
@@ -134,8 +134,6 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
         "tune": total - (encoded - started) - fit_seconds,
         "total": total,
     }
-    progress.check()
-    progress.stage("Saving the run")
     bundle = Bundle(
         run_id=run_id,
         store_id=store.db.store_id,
@@ -154,12 +152,18 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
             "folds": fitted.folds.astype(np.int16),
         },
     )
-    write_bundle(store.settings.runs_path / run_id, bundle)
     row = RunRow(run_id, now(), store.settings.author, bool(view.is_sample[data.rows].any()), bundle.summary)
-    with store.db.write("runs") as connection:
-        runs.add_run(connection, row)
-    # The new run's tags are worked out now, so that promoting it later is a single row.
-    predict_missing(store, bundle, view.columns.texts, progress)
+    try:
+        # The new run's tags are worked out now, so that promoting it later is a single row.
+        predict_missing(store, bundle, view.columns.texts, progress)
+        progress.check()
+        progress.stage("Saving the run")
+        write_bundle(store.settings.runs_path / run_id, bundle)
+        with store.db.write("runs") as connection:
+            runs.add_run(connection, row)
+    except BaseException:
+        store.remove_bundle(run_id)
+        raise
     report["comparison"] = compare(store, run_id)
     if promote_it:
         promote(store, run_id)
@@ -239,9 +243,12 @@ def compare(store: Store, run_id: str, with_run_id: str | None = None) -> dict[s
     view = store.view()
     other_id = with_run_id or view.tagging.run_id
     bundle = store.bundle(run_id)
-    other = store.bundle(other_id) if other_id != STARTER or store.starter() is not None else bundle
-    mine, theirs = gather(store, view, bundle), gather(store, view, other)
+    other = store.starter() if other_id == STARTER else store.bundle(other_id)
+    mine = gather(store, view, bundle)
+    theirs = mine if other is None else gather(store, view, other)
     _, my_rows, their_rows = np.intersect1d(mine.rows, theirs.rows, return_indices=True)
+    if other is None:  # no starter is there: a run compared with itself would look like one that changed nothing
+        my_rows = their_rows = my_rows[:0]
     my_scores, their_scores = _scores_by_label(mine, my_rows), _scores_by_label(theirs, their_rows)
     labels = []
     for column, label in enumerate(view.labels):

@@ -11,9 +11,12 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from filelock import FileLock
 from sqlalchemy import Connection, CursorResult, Engine, create_engine, event, insert, select, text, update
 
+from tagger.errors import TaggerError
+from tagger.storage.faults import explained
 from tagger.storage.schema import facts, revisions
 
 __all__ = ["Connection", "Database", "inserted_id", "migrate"]
@@ -27,29 +30,35 @@ class Database:
     Parameters
     ----------
     path : the database file; its folder is made when missing.
+
+    Raises
+    ------
+    TaggerError
+        If the disk or the file refuses, here and in `read` and `write`: full, read-only, damaged, of a later version.
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._engine = _engine(path)
         self._write_lock = threading.Lock()
-        # Two processes that start together must not both migrate.
-        with FileLock(path.with_suffix(".migrating")):
-            migrate(self._engine)
+        with explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Two processes that start together must not both migrate.
+            with FileLock(path.with_suffix(".migrating")):
+                migrate(self._engine)
         self.store_id = self._store_id()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A consistent view of the database."""
-        with self._engine.connect() as connection:
+        with explained(self.path), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self, *changed: str) -> Iterator[Connection]:
         """One transaction: all or nothing. The revisions named in `changed` grow with it."""
         writer = self._engine.execution_options(begin="BEGIN IMMEDIATE")
-        with self._write_lock, writer.begin() as connection:
+        with explained(self.path), self._write_lock, writer.begin() as connection:
             yield connection
             for name in changed:
                 _bump(connection, name)
@@ -83,12 +92,24 @@ class Database:
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:
-    """Bring the schema to `revision` (Alembic), creating it when there is none."""
+    """Bring the schema to `revision` (Alembic), creating it when there is none. All of it, or nothing.
+
+    Raises
+    ------
+    TaggerError
+        If a later version of the program has changed the schema.
+    """
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with engine.execution_options(begin="BEGIN IMMEDIATE").begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        try:
+            command.upgrade(config, revision)
+        except CommandError as error:
+            raise TaggerError(
+                f"The database was written by a later version of Transaction Tagger ({error}).",
+                hint="Update Transaction Tagger, or choose another folder with TAGGER_HOME.",
+            ) from error
 
 
 def inserted_id(result: CursorResult[Any]) -> int:

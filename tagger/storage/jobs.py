@@ -17,6 +17,7 @@ from tagger.storage import schema
 
 LEASE = "work"
 TOKEN = uuid.uuid4().hex[:8]  # tells this process from a dead one that had the same number
+_LIVE: set[str] = set()  # jobs of this process that have not ended
 STALE_AFTER = 30.0  # seconds without a heartbeat on another machine; on this one the process itself is asked
 
 
@@ -69,7 +70,13 @@ def acquire(connection: Connection, job_id: str, kind: str, *, at: datetime, clo
         )
     )
     connection.execute(insert(schema.leases).values(name=LEASE, job_id=job_id))
+    _LIVE.add(job_id)
     return None
+
+
+def ended(job_id: str) -> None:
+    """A job of this process has ended, whether or not that could be written down."""
+    _LIVE.discard(job_id)
 
 
 def release(
@@ -136,7 +143,7 @@ def _alive(row: RowMapping, clock: float) -> bool:
     host, pid, token = str(row["owner"]).rsplit(":", 2)
     if host == socket.gethostname():
         if int(pid) == os.getpid():
-            return token == TOKEN
+            return token == TOKEN and str(row["id"]) in _LIVE
         return _process_exists(int(pid)) and clock - float(row["heartbeat_at"]) < 20 * STALE_AFTER
     return clock - float(row["heartbeat_at"]) < STALE_AFTER
 

@@ -16,6 +16,8 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from tagger.storage.faults import explained
+
 KEY_BYTES = 16
 
 
@@ -35,7 +37,8 @@ class KeyedMatrix:
     """
 
     def __init__(self, folder: Path, width: int, dtype: type[np.floating]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        with explained(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._width = width
         self._dtype = np.dtype(dtype)
@@ -52,7 +55,8 @@ class KeyedMatrix:
         unique = list(dict.fromkeys(keys))
         absent = [key for key in unique if key not in self._index]
         if absent:
-            self._load()  # another process may have added them
+            with self._thread_lock:  # not amid an `add` of this process, which numbers the rows itself
+                self._load()  # another process may have added them
             absent = [key for key in absent if key not in self._index]
         return absent
 
@@ -72,10 +76,17 @@ class KeyedMatrix:
         return np.asarray(stored[positions], dtype=np.float32)
 
     def add(self, keys: Sequence[bytes], rows: NDArray[np.floating]) -> None:
-        """Append rows; keys that are there already are left alone."""
-        with self._thread_lock, FileLock(self._folder / "lock"):
+        """Append rows; keys that are there already are left alone.
+
+        Raises
+        ------
+        TaggerError
+            If the disk is full or read-only; what was there before is whole.
+        """
+        with explained(self._folder), self._thread_lock, FileLock(self._folder / "lock"):
             self._load()
-            fresh = [position for position, key in enumerate(keys) if key not in self._index]
+            places = {key: position for position, key in enumerate(keys)}  # a key given twice is one row
+            fresh = [position for key, position in places.items() if key not in self._index]
             if not fresh:
                 return
             n_rows = len(self._index)

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from tagger.errors import BundleError, NotFoundError
 from tagger.storage import schema
 from tagger.storage.database import inserted_id
+from tagger.storage.faults import explained
 
 FORMAT_VERSION = 1
 STARTER = "starter"
@@ -60,10 +61,23 @@ def write_bundle(folder: Path, bundle: Bundle) -> None:
     ------
     FileExistsError
         If the run is there already; runs are never overwritten.
+    TaggerError
+        If the disk is full or read-only; nothing is left of the run then.
     """
     if folder.exists():
         raise FileExistsError(folder)
     aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
+    try:
+        with explained(folder):
+            _write(aside, bundle)
+            aside.rename(folder)
+            _force_to_disk(folder.parent)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+
+
+def _write(aside: Path, bundle: Bundle) -> None:
     aside.mkdir(parents=True)
     description = {
         "format_version": FORMAT_VERSION,
@@ -76,14 +90,13 @@ def write_bundle(folder: Path, bundle: Bundle) -> None:
         "thresholds": list(bundle.thresholds),
         "summary": bundle.summary,
     }
-    (aside / "run.json").write_text(json.dumps(description, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(description, indent=1, ensure_ascii=False, allow_nan=False)
+    (aside / "run.json").write_text(f"{text}\n", encoding="utf-8")
     save_file(_plain(bundle.head), aside / "head.safetensors")
     if bundle.evidence:
         save_file(_plain(bundle.evidence), aside / "evidence.safetensors")
     for path in (*aside.iterdir(), aside):
         _force_to_disk(path)
-    aside.rename(folder)
-    _force_to_disk(folder.parent)
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -99,13 +112,13 @@ def read_bundle(folder: Path) -> Bundle:
     if not (folder / "run.json").is_file():
         raise NotFoundError(f"There is no run {folder.name!r}.", hint="List the runs: tagger runs list.")
     try:
-        description = json.loads((folder / "run.json").read_text())
+        description = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         if description["format_version"] > FORMAT_VERSION:
             raise BundleError(
                 f"The run {folder.name!r} has format {description['format_version']}, this is {FORMAT_VERSION}."
             )
         evidence_path = folder / "evidence.safetensors"
-        return Bundle(
+        bundle = Bundle(
             run_id=description["run_id"],
             store_id=description["store_id"],
             created_at=description["created_at"],
@@ -119,6 +132,11 @@ def read_bundle(folder: Path) -> Bundle:
         )
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise BundleError(f"The run {folder.name!r} is damaged: {error}.") from error
+    if len(bundle.labels) != len(bundle.thresholds):
+        raise BundleError(
+            f"The run {folder.name!r} is damaged: {len(bundle.labels)} labels, {len(bundle.thresholds)} thresholds."
+        )
+    return bundle
 
 
 def remove_bundle(folder: Path) -> None:
@@ -126,13 +144,15 @@ def remove_bundle(folder: Path) -> None:
     if folder.exists():
         aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
         folder.rename(aside)
-        shutil.rmtree(aside)
+        shutil.rmtree(aside, ignore_errors=True)  # what cannot be deleted is swept later
 
 
-def sweep(runs_path: Path) -> None:
-    """Remove what a killed process left aside."""
+def sweep(runs_path: Path, discarded: Iterable[str] = ()) -> None:
+    """Remove what a killed process left aside, and the folders of discarded runs that it did not come to delete."""
     for aside in runs_path.glob(".*.????????????????????????????????"):
         shutil.rmtree(aside, ignore_errors=True)
+    for run_id in discarded:
+        remove_bundle(runs_path / run_id)
 
 
 @dataclass(frozen=True)
@@ -184,6 +204,13 @@ def runs(connection: Connection) -> list[RunRow]:
         select(schema.runs).where(schema.runs.c.discarded_at.is_(None)).order_by(schema.runs.c.created_at.desc())
     ).mappings()
     return [RunRow(row["id"], row["created_at"], row["author"], row["uses_sample"], row["summary"]) for row in rows]
+
+
+def discarded_runs(connection: Connection) -> list[str]:
+    """The ids of runs that were thrown away."""
+    return [
+        row[0] for row in connection.execute(select(schema.runs.c.id).where(schema.runs.c.discarded_at.is_not(None)))
+    ]
 
 
 def discard_run(connection: Connection, run_id: str, at: datetime) -> None:

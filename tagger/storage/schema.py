@@ -85,6 +85,7 @@ labels = Table(
     Column("created_at", DateTime, nullable=False),
     Column("archived_at", DateTime),
     Column("merged_into", ForeignKey("labels.id")),
+    sqlite_autoincrement=True,  # else SQLite gives a removed label's id to the next one, and old runs would mistake it
 )
 
 # A version of the label set: which labels a confirmation covers. Labels born later are not judged by it.

@@ -117,6 +117,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["merged_into"], ["labels.id"], name=op.f("fk_labels_merged_into")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_labels")),
         sa.UniqueConstraint("folded_name", name=op.f("uq_labels_folded_name")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "leases",

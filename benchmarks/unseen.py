@@ -1,0 +1,161 @@
+"""What heads score on descriptions never seen in training, beside TF-IDF with logistic regression, on the same splits.
+
+The distinct descriptions of a labelled file are split 80 / 20; rows are de-duplicated, one per description and tag set.
+Weights and thresholds come from the 80 % alone. Run it with a file:
+
+    python -m benchmarks unseen --data FILE --labels-matching '^(group|merchant):' --seeds 5
+
+Without a file it takes the sample data, which is small.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import tempfile
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from benchmarks import save
+from tagger.config import CHECKOUT, Settings
+from tagger.learning.metrics import score_labels, summarize
+from tagger.learning.recipe import HeadSettings, Recipe
+from tagger.learning.split import grouped_folds
+from tagger.learning.thresholds import apply_thresholds, choose_thresholds, parse_chooser
+from tagger.services.encoding import Encoding
+from tagger.services.evaluating import evaluate
+from tagger.services.progress import Progress
+from tagger.transactions.detection import ReadOptions
+from tagger.transactions.readers import read_table
+from tagger.transactions.text import fold_description
+
+TEST_SHARE = 0.2
+SAMPLE = CHECKOUT / "data" / "sample" / "statements" / "household-current.csv"
+Rows = list[tuple[str, tuple[str, ...]]]
+
+
+def main(arguments: list[str]) -> None:
+    options = _options(arguments)
+    rows = _rows(options.data, ReadOptions(labels_matching=options.labels_matching))
+    encoding = Encoding(Settings.from_environment())
+    found: dict[str, list[dict[str, Any]]] = {}
+    for seed in range(options.seeds):
+        train, test = _split(rows, seed)
+        found.setdefault("TF-IDF + logistic", []).append(_reference(train, test, seed))
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [_write(Path(folder) / name, part) for name, part in (("train.csv", train), ("test.csv", test))]
+            for features in ("cls", "mean", "both"):
+                for head in ("logistic", "feedforward"):
+                    report = evaluate(
+                        encoding,
+                        train_path=paths[0],
+                        test_path=paths[1],
+                        recipe=Recipe(features=features, head=HeadSettings(kind=head), thresholds="grid", seed=seed),
+                        options=ReadOptions(blank_means_none=True),
+                        progress=Progress(),
+                    )
+                    found.setdefault(f"{features}, {head}", []).append(report)
+    print(f"{options.data.name}: {len(rows):,} rows, one per description and tag set; {options.seeds} splits")
+    print("| input and head | macro F1 | (range) | micro F1 | macro at 0.5 | micro at 0.5 | tags per row (true) |")
+    print("|---|---|---|---|---|---|---|")
+    table = {name: _line(reports) for name, reports in found.items()}
+    for name, line in table.items():
+        print(
+            f"| {name} | {line['macro']:.3f} | {line['macro_low']:.3f}–{line['macro_high']:.3f} | {line['micro']:.3f} "
+            f"| {line['macro_at_half']:.3f} | {line['micro_at_half']:.3f} "
+            f"| {line['tags_per_row']:.2f} ({line['true_tags_per_row']:.2f}) |",
+            flush=True,
+        )
+    save("unseen", {"data": options.data.name, "n_rows": len(rows), "seeds": options.seeds, "table": table})
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks unseen")
+    parser.add_argument("--data", type=Path, default=SAMPLE)
+    parser.add_argument("--labels-matching", default=None)
+    parser.add_argument("--seeds", type=int, default=1)
+    return parser.parse_args(arguments)
+
+
+def _rows(path: Path, options: ReadOptions) -> Rows:
+    """One row per description and tag set; rows without a wanted tag are left out."""
+    table = read_table(path, options)
+    unique: dict[tuple[str, tuple[str, ...]], tuple[str, tuple[str, ...]]] = {}
+    for description, labels in zip(table.descriptions, table.labels, strict=True):
+        if labels:
+            unique.setdefault((fold_description(description), tuple(sorted(labels))), (description, labels))
+    return list(unique.values())
+
+
+def _split(rows: Rows, seed: int) -> tuple[Rows, Rows]:
+    keys = sorted({fold_description(description) for description, _ in rows})
+    order = np.random.default_rng(seed).permutation(len(keys))
+    held_out = {keys[place] for place in order[: round(TEST_SHARE * len(keys))]}
+    test = [row for row in rows if fold_description(row[0]) in held_out]
+    return [row for row in rows if fold_description(row[0]) not in held_out], test
+
+
+def _write(path: Path, rows: Rows) -> Path:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["description", "tags"])
+        writer.writerows([description, "|".join(labels)] for description, labels in rows)
+    return path
+
+
+def _reference(train: Rows, test: Rows, seed: int) -> dict[str, Any]:
+    """Character 2–5-grams within words and words, one logistic regression per label, the same thresholds."""
+    names = sorted({name for _, labels in train for name in labels})
+    y_train, y_test = (np.array([[name in labels for name in names] for _, labels in part]) for part in (train, test))
+    vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), min_df=2, sublinear_tf=True)
+    X = vectorizer.fit_transform([fold_description(text) for text, _ in train])
+    X_test = vectorizer.transform([fold_description(text) for text, _ in test])
+    groups = np.unique([fold_description(text) for text, _ in train], return_inverse=True)[1].astype(np.int64)
+    judged = np.ones_like(y_train)
+    folds = grouped_folds(groups, y_train, judged, 3, seed)
+    y_prob = np.zeros(y_train.shape, dtype=np.float32)
+    for fold in range(3):
+        y_prob[folds == fold] = _fit_predict(X[folds != fold], y_train[folds != fold], X[folds == fold])
+    chosen = choose_thresholds(y_train, y_prob, judged, groups, parse_chooser("grid"))
+    test_prob = _fit_predict(X, y_train, X_test)
+    everything = np.ones_like(y_test)
+    y_pred = apply_thresholds(test_prob, [each.value for each in chosen])
+    at_half = summarize(score_labels(y_test, apply_thresholds(test_prob, [0.5] * len(names)), everything))
+    tuned = summarize(score_labels(y_test, y_pred, everything))
+    return {
+        "macro": {"f1": tuned.macro.f1},
+        "micro": {"f1": tuned.micro.f1},
+        "at_half": {"macro": {"f1": at_half.macro.f1}, "micro": {"f1": at_half.micro.f1}},
+        "tags_per_row": float(y_pred.sum(axis=1).mean()),
+        "true_tags_per_row": float(y_test.sum(axis=1).mean()),
+    }
+
+
+def _fit_predict(X: Any, y_true: np.ndarray, X_new: Any) -> np.ndarray:
+    columns = []
+    for column in y_true.T:
+        if column.all() or not column.any():
+            columns.append(np.full(X_new.shape[0], float(column[0]) if len(column) else 0.0))
+            continue
+        model = LogisticRegression(C=5.0, solver="liblinear").fit(X, column)
+        columns.append(model.predict_proba(X_new)[:, 1])
+    return np.array(columns, dtype=np.float32).T
+
+
+def _line(reports: list[dict[str, Any]]) -> dict[str, float]:
+    macros = [report["macro"]["f1"] for report in reports]
+    return {
+        "macro": mean(macros),
+        "macro_low": min(macros),
+        "macro_high": max(macros),
+        "micro": mean(report["micro"]["f1"] for report in reports),
+        "macro_at_half": mean(report["at_half"]["macro"]["f1"] for report in reports),
+        "micro_at_half": mean(report["at_half"]["micro"]["f1"] for report in reports),
+        "tags_per_row": mean(report["tags_per_row"] for report in reports),
+        "true_tags_per_row": mean(report["true_tags_per_row"] for report in reports),
+    }

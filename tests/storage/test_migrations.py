@@ -1,0 +1,100 @@
+"""The schema: made from nothing, left alone when it is there, refused when it is of a later version."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from sqlalchemy import create_engine
+
+from tagger.errors import TaggerError
+from tagger.storage.database import Database, migrate
+from tagger.storage.schema import metadata
+
+
+def schema_of(path: Path) -> list[str]:
+    connection = sqlite3.connect(path)
+    try:
+        return [row[0] for row in connection.execute("select sql from sqlite_master where sql is not null order by name")]
+    finally:
+        connection.close()
+
+
+def test_the_migrations_make_the_schema_that_the_code_uses(tmp_path):
+    db = Database(tmp_path / "tagger.db")
+    with db.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_label_ids_are_never_used_again_in_a_migrated_database_as_in_the_schema(tmp_path):
+    Database(tmp_path / "tagger.db").close()
+    made = create_engine(f"sqlite:///{tmp_path / 'made.db'}")
+    metadata.create_all(made)
+    made.dispose()
+    for name in ("tagger.db", "made.db"):
+        assert [sql for sql in schema_of(tmp_path / name) if "AUTOINCREMENT" in sql and "TABLE labels" in sql], name
+
+
+def test_opening_a_database_again_changes_nothing(tmp_path):
+    path = tmp_path / "tagger.db"
+    first = Database(path)
+    with first.write("labels"):
+        pass
+    first.close()
+    before = schema_of(path)
+    again = Database(path)
+    assert schema_of(path) == before
+    assert again.revision("labels") == (1,)
+    assert again.store_id == first.store_id
+
+
+def test_a_database_of_a_later_version_is_refused_and_left_alone(tmp_path):
+    path = tmp_path / "tagger.db"
+    Database(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("update alembic_version set version_num = '9999'")
+    connection.commit()
+    connection.close()
+    before = schema_of(path)
+    with pytest.raises(TaggerError, match="later version") as caught:
+        Database(path)
+    assert "Update" in caught.value.hint
+    assert schema_of(path) == before
+
+
+def test_a_migration_that_fails_halfway_leaves_no_table_behind(tmp_path, monkeypatch):
+    path = tmp_path / "tagger.db"
+    whole = Operations.create_table
+
+    def fail_at_runs(self, name, *columns, **options):
+        if name == "runs":
+            raise ZeroDivisionError
+        return whole(self, name, *columns, **options)
+
+    monkeypatch.setattr(Operations, "create_table", fail_at_runs)
+    with pytest.raises(ZeroDivisionError):
+        Database(path)
+    assert schema_of(path) == []
+    monkeypatch.undo()
+    assert Database(path).check() == []
+
+
+def test_going_back_removes_every_table(tmp_path):
+    from alembic import command
+    from alembic.config import Config
+
+    from tagger.storage.database import MIGRATIONS
+
+    engine = create_engine(f"sqlite:///{tmp_path / 'tagger.db'}")
+    migrate(engine)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+    engine.dispose()
+    assert [sql for sql in schema_of(tmp_path / "tagger.db") if "alembic_version" not in sql and "sqlite_seq" not in sql] == []
