@@ -22,3 +22,4 @@ transaction_list(
     key="list",
     on_operations=lambda operations: widgets.store_operations(state, operations),
 )
+filters.next_page(found, page)

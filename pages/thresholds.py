@@ -21,20 +21,23 @@ def tune() -> None:
             "Train a run of your own, or review transactions whose descriptions the starter never saw.",
             icon=":material/info:",
         )
+    bar, changes = st.container(), st.expander("What would change")
     threshold_panel(
         widgets.panel_labels(panel),
         measured_on=panel.measured_on,
         key="panel",
         on_commit=lambda thresholds: tuning.keep_draft(state.store, panel.run_id, thresholds),
     )
-    changed = panel.drafts != panel.saved
-    st.subheader("What would change")
-    widgets.flip_list(tuning.flips(state.store, panel.saved, panel.drafts), pending=changed)
-    note = st.text_input("Note", key="note", placeholder="Why (optional)", disabled=not changed)
-    if st.button("Save thresholds", type="primary", disabled=not changed):
+    flips = tuning.flips(state.store, panel.saved, panel.drafts)
+    with bar:
+        note = widgets.save_bar(flips, n_changed=panel.n_changed)
+    with changes:
+        widgets.flip_list(flips)
+    if note is not None:
         with widgets.user_errors():
             tuning.save(state.store, panel.drafts, note=note)
             st.rerun()
 
 
-tune()
+with widgets.user_errors():
+    tune()

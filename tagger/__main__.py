@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import subprocess
 import sys
 import traceback
@@ -152,7 +153,7 @@ def parser() -> argparse.ArgumentParser:
 def _import(options: argparse.Namespace, settings: Settings) -> Result:
     if bool(options.files) == (options.undo is not None):
         raise UsageError("Name the files to import, or one import to undo.", hint="Say: tagger import FILE…")
-    store = _store(settings)
+    store = Store(settings)
     if options.undo is not None:
         return importing.undo_import(store, options.undo)
     uploads = importing.read_uploads(
@@ -163,7 +164,7 @@ def _import(options: argparse.Namespace, settings: Settings) -> Result:
 
 def _train(options: argparse.Namespace, settings: Settings) -> Result:
     recipe = _recipe(options)
-    store = _store(settings)
+    store = Store(settings)
     return _job(store, "train", lambda progress: training.train(store, recipe, progress, promote_it=options.promote))
 
 
@@ -182,7 +183,7 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> Result:
 
 def _tag(options: argparse.Namespace, settings: Settings) -> Result:
     return tables.tag_table(
-        _store(settings),
+        Store(settings),
         options.source,
         options.target,
         _read_options(options),
@@ -194,16 +195,16 @@ def _tag(options: argparse.Namespace, settings: Settings) -> Result:
 
 
 def _export(options: argparse.Namespace, settings: Settings) -> Result:
-    store = _store(settings)
+    store = Store(settings)
     return exporting.export_file(store, options.target)
 
 
 def _judge(options: argparse.Namespace, settings: Settings) -> Result:
-    return review.judge(_store(settings), tables.read_verdicts(options.file))
+    return review.judge(Store(settings), tables.read_verdicts(options.file))
 
 
 def _labels(options: argparse.Namespace, settings: Settings) -> Result:
-    store = _store(settings)
+    store = Store(settings)
     match options.action:
         case "list":
             return {"labels": labelset.overview(store)}
@@ -221,7 +222,7 @@ def _labels(options: argparse.Namespace, settings: Settings) -> Result:
 
 
 def _runs(options: argparse.Namespace, settings: Settings) -> Result:
-    store = _store(settings)
+    store = Store(settings)
     match options.action:
         case "list":
             return {"runs": runs.overview(store)}
@@ -236,7 +237,7 @@ def _runs(options: argparse.Namespace, settings: Settings) -> Result:
 
 
 def _thresholds(options: argparse.Namespace, settings: Settings) -> Result:
-    store = _store(settings)
+    store = Store(settings)
     match options.action:
         case "show":
             return tuning.show(store, options.run_id)
@@ -260,7 +261,7 @@ def _thresholds(options: argparse.Namespace, settings: Settings) -> Result:
 
 
 def _doctor(_options: argparse.Namespace, settings: Settings) -> Result:
-    store = _store(settings)
+    store = Store(settings)
     Jobs(store).tidy()
     return doctor.examine(store)
 
@@ -286,15 +287,6 @@ def _job(store: Store, kind: str, work: Callable[[Progress], Result]) -> Result:
     jobs = Jobs(store)
     jobs.tidy()
     return jobs.run(kind, work, tell)
-
-
-def _store(settings: Settings) -> Store:
-    try:
-        return Store(settings)
-    except OSError as error:
-        raise SettingError(
-            f"{settings.home} cannot be used: {error.strerror}.", hint="Check TAGGER_HOME and its permissions."
-        ) from error
 
 
 def _reading_options() -> _Parser:

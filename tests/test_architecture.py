@@ -93,11 +93,17 @@ def test_nothing_renders_html_from_data():
         text = path.read_text()
         assert "unsafe_allow_html" not in text, path
     for path in ROOT.glob("tagger/**/*.js"):
-        assert not re.search(r"\.innerHTML\s*=\s*[^;]*\$\{|insertAdjacentHTML|document\.write|eval\(", path.read_text()), path
+        assert not re.search(
+            r"\.innerHTML\s*=\s*[^;]*\$\{|insertAdjacentHTML|document\.write|eval\(", path.read_text()
+        ), path
 
 
 def test_the_learning_room_asks_for_neither_time_nor_environment():
-    for path in [*ROOT.glob("tagger/learning/*.py"), *ROOT.glob("tagger/labels/*.py"), *ROOT.glob("tagger/transactions/**/*.py")]:
+    for path in [
+        *ROOT.glob("tagger/learning/*.py"),
+        *ROOT.glob("tagger/labels/*.py"),
+        *ROOT.glob("tagger/transactions/**/*.py"),
+    ]:
         used = imports_of(path)
         assert not any(name.split(".")[0] in {"time", "random"} for name in used), path
         assert "os.environ" not in used, path

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -23,10 +24,11 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from tagger.__main__ import main
+from tagger.__main__ import main, parser
 from tagger.config import Settings
 from tagger.services.encoding import Encoding
 from tagger.services.importing import import_sample, remove_sample
+from tagger.services.jobs import Jobs
 from tagger.services.progress import Progress
 from tagger.services.store import Store
 
@@ -34,6 +36,7 @@ ROOT = Path(__file__).parents[1]
 STARTER = ROOT / "models" / "starter"
 SAMPLE_LABELS = {label["name"] for label in json.loads((ROOT / "data" / "sample" / "labels.json").read_text())}
 Words = str | Path
+parser_once = cache(parser)  # a process builds it once; building it hundreds of times takes seconds
 
 
 class WordEncoder:
@@ -74,6 +77,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TAGGER_HOME", str(folder))
     monkeypatch.setenv("TAGGER_AUTHOR", "ada")
     monkeypatch.setattr(Settings, "starter_path", property(lambda self: self.home / "no starter"))
+    monkeypatch.setattr("tagger.__main__.parser", parser_once)
     return folder
 
 
@@ -388,10 +392,32 @@ def test_help_is_for_stdout(capfd):
     assert "--blank-means-none" in capfd.readouterr().out
 
 
-def test_a_home_that_cannot_be_used_is_named(fails, tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("TAGGER_HOME", str(tmp_path / "file" / "below"))
-    assert "TAGGER_HOME" in fails("labels", "list")["hint"]
+@pytest.mark.parametrize("words", [["labels", "list"], ["evaluate", "--train", "bank.csv", "--test", "bank.csv"]])
+def test_a_home_that_cannot_be_used_is_named(fails, write, tmp_path, monkeypatch, words):
+    write("bank.csv", labelled_csv(2))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TAGGER_HOME", str(tmp_path / "bank.csv" / "below"))
+    assert "TAGGER_HOME" in fails(*words)["hint"]
+
+
+def test_a_file_that_is_no_database_is_named(fails, home):
+    (home / "data").mkdir(parents=True)
+    (home / "data" / "tagger.db").write_text("my diary, " * 1000)
+    assert "tagger.db" in fails("doctor")["message"]
+
+
+def test_two_jobs_do_not_run_at_once(fails, ok, write):
+    store = Store(Settings.from_environment())
+    let_go = threading.Event()
+    jobs = Jobs(store)
+    job_id = jobs.start("train", lambda _: {"waited": let_go.wait(30)})
+    path = write("bank.csv", THREE_ROWS)
+    assert fails("import", path)["type"] == "BusyError"
+    assert fails("train")["type"] == "BusyError"
+    let_go.set()
+    jobs.wait(job_id)
+    store.close()
+    assert ok("import", path)["files"][0]["added"] == 3
 
 
 # --- import -----------------------------------------------------------------------------------------------------------
@@ -616,6 +642,15 @@ def test_labels_are_one_whatever_their_case_and_spacing(bring, ok):
     assert verdicts_of(ok, "Eating Out") == (2, 2)
 
 
+def test_a_label_that_cannot_be_a_name_is_an_error_of_its_row(bring, ok):
+    found = bring(f"date,description,amount,tags\n2024-03-01,TESCO,-1,food\n2024-03-02,SHELL,-1,{'x' * 81}|fuel\n")
+    assert (found["added"], found["judged"]) == (1, 1)
+    (error,) = found["errors"]
+    assert (error["line"], error["column"], error["value"]) == (3, "tags", "x" * 81)
+    assert "81 characters" in error["message"]
+    assert set(by_name(ok("labels", "list"))) == {"food"}
+
+
 # --- train ------------------------------------------------------------------------------------------------------------
 
 PRF = {"precision", "recall", "f1"}
@@ -652,21 +687,15 @@ def test_train_reports_what_the_contract_names(after_training, ok):
         (["--features", "cls+mean"], {"features": "both"}),
         (["--thresholds", "fixed:0.3"], {"thresholds": "fixed:0.3"}),
         (["--thresholds", "exact", "--seed", "7"], {"thresholds": "exact", "seed": 7}),
-        (["--thresholds", "grid", "--head", "logistic"], {"thresholds": "grid"}),
+        (["--thresholds", "grid", "--head", "feedforward"], {"thresholds": "grid", "kind": "feedforward"}),
+        (["--head", "logistic"], {"kind": "logistic", "seed": 0}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_options_of_train_reach_the_run(bring, ok, words, expected):
-    bring(labelled_csv(4))
-    report = ok("train", *words)
-    assert {name: report["recipe"][name] for name in expected} == expected
-    if expected.get("thresholds") == "fixed:0.3":
-        assert {label["threshold"] for label in report["labels"]} == {0.3}
-
-
-def test_a_feed_forward_head_is_trained_when_asked_for(bring, ok):
-    bring(labelled_csv(3))
-    assert ok("train", "--head", "feedforward")["recipe"]["head"]["kind"] == "feedforward"
+def test_options_of_train_reach_the_run(ok, monkeypatch, words, expected):
+    monkeypatch.setattr("tagger.services.training.train", lambda _store, recipe, *_, **__: recipe.to_dict())
+    recipe = ok("train", *words)
+    assert {name: recipe.get(name, recipe["head"].get(name)) for name in expected} == expected
 
 
 def test_a_run_is_current_only_when_promoted(bring, ok):
@@ -696,6 +725,21 @@ def test_not_judged_rows_and_labels_are_not_learned_from(bring, ok):
     report = ok("train")
     assert report["n_transactions"] == 2
     assert {label["label"] for label in report["labels"]} == {"food", "fuel", "car"}
+
+
+def test_a_run_knows_labels_again_that_come_back_with_their_import(ok, write, tmp_path):
+    path = write("bank.csv", labelled_csv())
+    first = ok("import", path)["batch_id"]
+    trained = ok("train", "--promote")
+    ok("import", "--undo", first)
+    ok("import", path)
+    ok("import", write("open.csv", OPEN_CSV))
+    assert [row["tags"] for row in export_rows(ok, tmp_path)[-3:]] == ["groceries", "fuel", "rent|recurring"]
+    shown = ok("thresholds", "show")
+    assert shown["n_transactions"] == 36
+    assert {label["label"]: label["threshold"] for label in shown["labels"]} == {
+        label["label"]: label["threshold"] for label in trained["labels"]
+    }
 
 
 # --- evaluate ---------------------------------------------------------------------------------------------------------
@@ -881,17 +925,16 @@ def test_a_parquet_table_keeps_its_types(after_training, ok, tmp_path):
     assert pa.types.is_floating(found["p:fuel"].type)
 
 
-def test_columns_of_the_table_are_never_overwritten(after_training, run, write, tmp_path):
+def test_columns_of_the_table_are_never_overwritten(after_training, ok, write, tmp_path, caplog):
     path = write("in.csv", "description,tags,predicted_tags\nSHELL fuel yyy,truth,older\n")
-    answer = run("tag", path, tmp_path / "out.csv")
-    assert answer.code == 0
-    assert "predicted_2_tags" in answer.stderr
+    ok("tag", path, tmp_path / "out.csv")
+    assert "predicted_2_tags" in caplog.text
     assert read_csv(tmp_path / "out.csv") == [
         {"description": "SHELL fuel yyy", "tags": "truth", "predicted_tags": "older"}
         | {"predicted_2_tags": "fuel", "predicted_2_tag_source": "predicted"}
     ]
     # The table's own tags still count as given by people when the result is imported.
-    assert run("import", tmp_path / "out.csv").object["files"][0]["judged"] == 1
+    assert ok("import", tmp_path / "out.csv")["files"][0]["judged"] == 1
 
 
 def test_predicted_tags_are_not_truth_when_a_tagged_table_is_imported(after_training, ok, write, tmp_path):
@@ -993,7 +1036,9 @@ def test_an_export_imported_again_is_the_same_transactions(bring, ok, tmp_path, 
     shutil.rmtree(home)
     (elsewhere,) = ok("import", tmp_path / name)["files"]
     assert (elsewhere["added"], elsewhere["judged"]) == (4, 1)
-    assert export_rows(ok, tmp_path, "elsewhere.csv") == before, "the same ids, texts and amounts"
+    again = export_rows(ok, tmp_path, "elsewhere.csv")
+    assert [Decimal(row.pop("amount")) for row in again] == [Decimal(row.pop("amount")) for row in before]
+    assert again == before, "the same ids and texts"
     assert set(by_name(ok("labels", "list"))) == {"@home"}
 
 
@@ -1302,20 +1347,19 @@ def test_the_starter_tags_a_table_when_asked(ok, bring, write, tmp_path):
     assert not {f"p:{name}" for name in OWN_LABELS} & columns
 
 
-@pytest.mark.usefixtures("with_starter")
 def test_nothing_of_the_sample_is_left_when_it_is_removed(bring, ok, home):
     bring(own_csv())
     before = ok("labels", "list"), ok("doctor")
     store = Store(Settings.from_environment())
     import_sample(store, Progress())
     store.close()
-    mixed = ok("train", "--promote", "--thresholds", "fixed:0.5")
-    assert mixed["n_labels"] > 20
+    mixed = ok("train", "--promote", "--thresholds", "fixed:0.5", "--features", "mean")
+    assert mixed["n_labels"] == len(SAMPLE_LABELS) + 3
     store = Store(Settings.from_environment())
     remove_sample(store)
     store.close()
     assert (ok("labels", "list"), ok("doctor")) == before
-    assert [run["run_id"] for run in ok("runs", "list")["runs"]] == ["starter"]
+    assert ok("runs", "list") == {"runs": []}
     assert not (home / "models" / mixed["run_id"]).exists()
     report = ok("train")
     assert (report["n_transactions"], report["n_labels"]) == (12, 3)

@@ -13,6 +13,7 @@ from tagger.learning.thresholds import apply_thresholds
 from tagger.services.store import Store
 from tagger.services.view import View
 from tagger.storage.runs import Bundle
+from tagger.transactions.text import GROUP_VERSION
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ def gather(store: Store, view: View, bundle: Bundle) -> Evidence:
     known_rows, places = _out_of_fold_rows(view, bundle)
     seen = np.isin(group_hashes(view.columns.groups), bundle.evidence.get("seen_groups", np.empty(0, dtype=np.uint64)))
     fresh = judged.any(axis=1) & ~seen[view.columns.group_index]
+    # Keys of another version say nothing about what was seen: then nothing counts as unseen.
+    fresh &= bundle.summary.get("group_version") == GROUP_VERSION
     fresh[known_rows] = False
     matrix = store.predictions(bundle)
     missing = set(matrix.missing(view.columns.text_keys))

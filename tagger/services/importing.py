@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tagger.errors import CancelledError, NotFoundError, UnreadableFileError
-from tagger.labels.labelset import fold_name
+from tagger.errors import CancelledError, LabelError, NotFoundError, UnreadableFileError
+from tagger.labels.labelset import clean_name, fold_name
 from tagger.services import labelset
 from tagger.services.progress import Progress
 from tagger.services.runs import discard_sample_runs
@@ -23,10 +23,11 @@ from tagger.transactions.detection import ReadOptions
 from tagger.transactions.identity import transaction_ids
 from tagger.transactions.readers import preview as read_preview
 from tagger.transactions.readers import read_statement
-from tagger.transactions.transaction import Statement
+from tagger.transactions.transaction import RowError, Statement
 
 preview = read_preview
 
+SHOWN = 120  # characters of a label's name repeated in an error
 SAMPLE_STATEMENTS = ("household-current.csv", "household-card.csv", "firm-business.csv")
 
 
@@ -88,16 +89,15 @@ def import_files(
     statements = []
     for upload in uploads:
         progress.stage(f"Reading {upload.name}")
-        statements.append(
-            read_statement(
-                upload.name,
-                upload.content,
-                upload.options,
-                default_account=upload.account,
-                progress=progress.report,
-                cancelled=progress.cancelled,
-            )
+        statement = read_statement(
+            upload.name,
+            upload.content,
+            upload.options,
+            default_account=upload.account,
+            progress=progress.report,
+            cancelled=progress.cancelled,
         )
+        statements.append(_with_usable_labels(statement))
     progress.stage("Storing")
     batch_id = uuid.uuid4().hex
     with store.db.write("transactions", "judgements", "labels") as connection:
@@ -161,6 +161,28 @@ def statement_labels(statement: Statement) -> list[str]:
         for name in transaction.labels or ():
             names.setdefault(fold_name(name), name)
     return list(names.values())
+
+
+def _with_usable_labels(statement: Statement) -> Statement:
+    """List rows whose labels cannot be names, such as a whole sentence, as errors: the other rows go in."""
+    faults: dict[str, str] = {}
+    for name in statement_labels(statement):
+        try:
+            clean_name(name)
+        except LabelError as error:
+            faults[fold_name(name)] = str(error)
+    if not faults:
+        return statement
+    good, errors = [], list(statement.errors)
+    for item in statement.transactions:
+        bad = next((name for name in item.labels or () if fold_name(name) in faults), None)
+        if bad is None:
+            good.append(item)
+        else:
+            column = statement.layout.labels_column or ""
+            errors.append(RowError(item.line, column, bad[:SHOWN], faults[fold_name(bad)]))
+    errors.sort(key=lambda error: error.line)
+    return replace(statement, transactions=tuple(good), errors=tuple(errors))
 
 
 def _store(store: Store, connection: Connection, statement: Statement, batch_id: str) -> dict[str, Any]:
@@ -262,7 +284,8 @@ def _remove(store: Store, gone: Sequence[Batch]) -> dict[str, Any]:
         discarded = discard_sample_runs(connection) if any(batch.is_sample for batch in gone) else []
         if transactions.count(connection) == 0:
             labels.drop_unused_labels(connection, origin="starter")
-        elif not labels.all_labels(connection):
+        elif all(label.origin == "starter" for label in labels.all_labels(connection)):
+            # What the import crowded out comes back: the store is again one that has no labels of its own.
             labelset.adopt_starter(store, connection)
     for run_id in discarded:
         store.remove_bundle(run_id)

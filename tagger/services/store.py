@@ -104,12 +104,17 @@ class Store:
         return self.settings.starter_path if run_id == STARTER else self.settings.runs_path / self._full(run_id)
 
     def label_columns(self, bundle: Bundle, label_set: tuple[Label, ...]) -> list[int]:
-        """For each label of the store its column in the run, or -1. Another store's run is met by folded name."""
+        """For each label of the store its column in the run, or -1.
+
+        Labels are met by id. Another store's run, and labels that were removed with their import and came back with
+        it under new ids, are met by folded name.
+        """
+        by_id: dict[int, int] = {}
         if bundle.store_id == self.db.store_id:
             by_id = {label_id: column for column, (label_id, _) in enumerate(bundle.labels)}
-            return [by_id.get(label.id, -1) for label in label_set]
-        by_name = {fold_name(name): column for column, (_, name) in enumerate(bundle.labels)}
-        return [by_name.get(fold_name(label.name), -1) for label in label_set]
+        met = {by_id[label.id] for label in label_set if label.id in by_id}
+        by_name = {fold_name(name): column for column, (_, name) in enumerate(bundle.labels) if column not in met}
+        return [by_id.get(label.id, by_name.get(fold_name(label.name), -1)) for label in label_set]
 
     def starter(self) -> Bundle | None:
         """The run that came with the program, if it is there and whole."""

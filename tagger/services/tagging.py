@@ -42,11 +42,15 @@ def model_of(encoding: Encoding, bundle: Bundle) -> Model:
 def tag_all(store: Store, progress: Progress) -> dict[str, Any]:
     """Give every stored text its probabilities under the current run (and the starter, where it helps out)."""
     view = store.view()
-    n_encoded = 0
+    n_encoded, refused = 0, []
     for bundle in store.tagging_bundles(view.tagging.run_id):
         if any(column >= 0 for column in store.label_columns(bundle, view.labels)):
-            n_encoded += predict_missing(store, bundle, view.columns.texts, progress)
-    return {"texts": len(view.columns.texts), "encoded": n_encoded}
+            try:
+                n_encoded += predict_missing(store, bundle, view.columns.texts, progress)
+            except EncoderError as error:
+                # The rows are stored and can be reviewed; a run that this encoder cannot serve just stays silent.
+                refused.append(f"{error} {error.hint}")
+    return {"texts": len(view.columns.texts), "encoded": n_encoded, "refused": refused}
 
 
 def predict_missing(store: Store, bundle: Bundle, texts: Iterable[str], progress: Progress) -> int:

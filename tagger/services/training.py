@@ -24,6 +24,7 @@ from tagger.services.tagging import predict_missing
 from tagger.services.view import ABSENT, View
 from tagger.storage import judgements, runs
 from tagger.storage.runs import STARTER, Bundle, RunRow, write_bundle
+from tagger.transactions.text import GROUP_VERSION, TEXT_VERSION
 
 if TYPE_CHECKING:
     from tagger.learning.model import Model
@@ -126,6 +127,8 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
         },
         "recipe": recipe.to_dict(),
         "judged_until": last_seq,
+        "text_version": TEXT_VERSION,
+        "group_version": GROUP_VERSION,
     }
     total = time.perf_counter() - started
     report["seconds"] = {

@@ -60,6 +60,11 @@ class Panel:
         return {each.label.id: each.saved for each in self.labels}
 
     @property
+    def n_changed(self) -> int:
+        """Sliders that stand elsewhere than what is saved."""
+        return sum(each.draft != each.saved for each in self.labels)
+
+    @property
     def drafts(self) -> dict[int, float]:
         return {each.label.id: each.draft for each in self.labels}
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 from sqlalchemy import Connection, delete, insert, select, update
 
 from tagger.errors import BundleError, NotFoundError
@@ -39,7 +39,8 @@ class Bundle:
     labels : (label id in the store that trained it, name), in column order.
     thresholds : the first ones, one per label.
     head : the model's tensors.
-    evidence : out-of-fold probabilities, truth, mask, predictions, folds and row ids; empty for the starter.
+    evidence : ids of the rows it learned from, their out-of-fold probabilities, predictions and folds, and which
+        groups of descriptions it saw; the starter has the last only.
     """
 
     run_id: str
@@ -92,9 +93,10 @@ def _write(aside: Path, bundle: Bundle) -> None:
     }
     text = json.dumps(description, indent=1, ensure_ascii=False, allow_nan=False)
     (aside / "run.json").write_text(f"{text}\n", encoding="utf-8")
-    save_file(_plain(bundle.head), aside / "head.safetensors")
+    # Written by us: safetensors' own writer hides what the disk says behind an error of its own.
+    (aside / "head.safetensors").write_bytes(save(_plain(bundle.head)))
     if bundle.evidence:
-        save_file(_plain(bundle.evidence), aside / "evidence.safetensors")
+        (aside / "evidence.safetensors").write_bytes(save(_plain(bundle.evidence)))
     for path in (*aside.iterdir(), aside):
         _force_to_disk(path)
 

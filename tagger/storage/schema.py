@@ -172,7 +172,7 @@ jobs = Table(
     Column("id", String(32), primary_key=True),
     Column("kind", String(16), nullable=False),
     Column("state", String(16), nullable=False),  # running, done, failed, cancelled, interrupted
-    Column("owner", Text, nullable=False),  # host:pid
+    Column("owner", Text, nullable=False),  # host:pid:token
     Column("started_at", DateTime, nullable=False),
     Column("heartbeat_at", Float, nullable=False),  # seconds since the epoch
     Column("finished_at", DateTime),

@@ -49,6 +49,16 @@ def page(found: Found, *, asked: Filter) -> int:
         return st.pagination(n_pages, key="page", max_visible_pages=5)
 
 
+def next_page(found: Found, number: int) -> None:
+    """A way on at the end of the list, where the eye is."""
+    if number * PAGE_SIZE < len(found.ids):
+        st.button("Next page", on_click=_turn, args=(number + 1,), icon=":material/arrow_forward:")
+
+
+def _turn(number: int) -> None:
+    st.session_state["page"] = number
+
+
 def on_page(found: Found, number: int) -> tuple[str, ...]:
     return found.ids[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
 

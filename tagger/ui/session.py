@@ -14,6 +14,7 @@ from tagger.errors import BusyError, TaggerError
 from tagger.services.jobs import Jobs
 from tagger.services.store import Store
 from tagger.services.tagging import tag_all
+from tagger.storage.jobs import JobRow
 
 
 @dataclass
@@ -88,9 +89,14 @@ def keep_tagged(session: Session) -> None:
     if session.store.view().tagging.n_waiting == 0:
         return
     latest = session.jobs.latest()
-    if latest is not None and (latest.running or (latest.kind == "tag" and latest.state == "failed")):
+    if latest is not None and (latest.running or (latest.kind == "tag" and _gave_up(latest))):
         return
     try:
         session.jobs.start("tag", lambda progress: tag_all(session.store, progress))
     except BusyError:
         return
+
+
+def _gave_up(job: JobRow) -> bool:
+    """Whether trying again would end the same way."""
+    return job.state == "failed" or bool((job.result or {}).get("refused"))

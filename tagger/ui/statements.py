@@ -45,10 +45,12 @@ def mapping(name: str, content: bytes, *, key: str) -> Upload:
         key=f"{key}:account",
         help="Keeps equal rows of two accounts apart. Used where the file names no account.",
     )
-    options = _options(guessed, key=key)
-    shown = preview(name, content, options)
-    for note in (*shown.layout.explanations, *shown.notes):
-        st.caption(widgets.escape(note))
+    with st.expander("Columns and signs"):
+        options = _options(guessed, key=key)
+        shown = preview(name, content, options)
+        st.caption(widgets.escape(" ".join(shown.layout.explanations)))
+    for note in shown.notes:
+        st.warning(widgets.escape(note), icon=":material/info:")
     _parsed(shown, key=key)
     return Upload(name, content, options, account)
 
@@ -56,17 +58,16 @@ def mapping(name: str, content: bytes, *, key: str) -> Upload:
 def _options(guessed: Preview, *, key: str) -> ReadOptions:
     columns = [NONE, *guessed.layout.columns]
     chosen: dict[str, Any] = {}
-    with st.expander("Columns and signs"):
-        places = st.columns(4)
-        for position, (role, title) in enumerate(ROLES.items()):
-            found = getattr(guessed.layout, role)
-            picked = places[position % 4].selectbox(
-                title, columns, index=columns.index(found) if found in columns else 0, key=f"{key}:{role}"
-            )
-            if picked != (found or NONE):
-                chosen[role] = "" if picked == NONE else picked
-        separator = places[0].text_input("Tags are separated by", value="|", key=f"{key}:separator")
-        invert = places[1].toggle("Spending is written as positive", key=f"{key}:invert")
+    places = st.columns(4)
+    for position, (role, title) in enumerate(ROLES.items()):
+        found = getattr(guessed.layout, role)
+        picked = places[position % 4].selectbox(
+            title, columns, index=columns.index(found) if found in columns else 0, key=f"{key}:{role}"
+        )
+        if picked != (found or NONE):
+            chosen[role] = "" if picked == NONE else picked
+    separator = places[0].text_input("Tags are separated by", value="|", key=f"{key}:separator")
+    invert = places[1].toggle("Spending is written as positive", key=f"{key}:invert")
     return ReadOptions(**chosen, labels_separator=separator or "|", invert_amounts=invert)
 
 
@@ -109,6 +110,8 @@ def report(result: Mapping[str, Any] | None) -> None:
                 st.caption(f"{file['judged']:,} rows came with tags and count as reviewed.")
             if file["conflicts"]:
                 st.caption(f"{file['conflicts']:,} rows had been reviewed here before; your decisions were kept.")
+            for note in file.get("notes", ()):
+                st.caption(widgets.escape(note))
             if file["errors"]:
                 _errors(file["errors"], len(file["errors"]), key=f"errors{position}")
 

@@ -213,17 +213,26 @@ def score_table(rows: Sequence[Mapping[str, Any]], numbers: Sequence[str], *, ke
     )
 
 
-def flip_list(flips: Flips, *, pending: bool) -> None:
-    """What moves with the thresholds: counts, then the largest groups of equal descriptions."""
-    if not pending:
-        st.caption("Move a slider: the transactions that would gain or lose a tag appear here.")
-        return
+def save_bar(flips: Flips, *, n_changed: int) -> str | None:
+    """What saving would do, and the button; the note when it was pressed. Its height never changes."""
+    row = st.columns([4, 3, 2], vertical_alignment="center")
+    if n_changed:
+        row[0].markdown(
+            f"**{n_changed} of the thresholds moved** · {flips.n_transactions:,} transactions change: "
+            f"{flips.n_gained:,} tags gained, {flips.n_lost:,} lost"
+        )
+    else:
+        row[0].markdown("All thresholds are saved. Drag one to see what would change.")
+    note = row[1].text_input("Note", key="note", placeholder="Note (optional)", label_visibility="collapsed")
+    pressed = row[2].button("Save thresholds", type="primary", disabled=not n_changed, width="stretch")
+    return note if pressed else None
+
+
+def flip_list(flips: Flips) -> None:
+    """The transactions that move with the thresholds, the largest groups of equal descriptions first."""
     if not flips.groups:
-        st.caption("No transaction changes: none lies between the saved and the new thresholds.")
+        st.caption("No transaction gains or loses a tag.")
         return
-    st.markdown(
-        f"**{flips.n_transactions:,} transactions change** · {flips.n_gained:,} tags gained · {flips.n_lost:,} lost"
-    )
     frame = pd.DataFrame(
         {
             "": ["gains" if flip.gains else "loses" for flip in flips.groups],

@@ -53,7 +53,9 @@ def test_the_later_judgement_wins_and_a_verdict_can_be_taken_back():
     assert truth.judged_at.tolist() == [4]
 
 
-@pytest.mark.parametrize(("present", "expected"), [((GROCERIES,), YES), ((FUEL,), YES), ((), NO), ((GROCERIES, FUEL), YES)])
+@pytest.mark.parametrize(
+    ("present", "expected"), [((GROCERIES,), YES), ((FUEL,), YES), ((), NO), ((GROCERIES, FUEL), YES)]
+)
 def test_a_merged_label_counts_for_its_target(present, expected):
     truth = Truth(1, [FUEL], merged={GROCERIES: FUEL})
     truth.apply([Judgement(1, 0, covers=(GROCERIES, FUEL), present=present)])

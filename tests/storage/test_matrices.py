@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
+from tagger.errors import TaggerError
 from tagger.storage.matrices import KeyedMatrix, text_key
 
 KEYS = [text_key(word) for word in ("tesco", "shell", "rent")]
@@ -55,3 +58,52 @@ def test_rows_without_keys_are_overwritten(tmp_path):
 
 def test_asking_for_nothing_gives_nothing(tmp_path):
     assert KeyedMatrix(tmp_path / "m", 4, np.float32).rows([]).shape == (0, 4)
+
+
+def test_a_key_given_twice_at_once_is_one_row(tmp_path):
+    matrix = KeyedMatrix(tmp_path / "m", 4, np.float32)
+    matrix.add([KEYS[0], KEYS[0], KEYS[1]], ROWS[[0, 0, 1]])
+    matrix.add(KEYS[2:], ROWS[2:])
+    for found in (matrix, KeyedMatrix(tmp_path / "m", 4, np.float32)):
+        assert len(found) == 3
+        assert found.rows(KEYS).tolist() == ROWS.tolist()
+
+
+def test_asking_what_is_missing_amid_an_add_does_not_mix_up_rows(tmp_path):
+    matrix = KeyedMatrix(tmp_path / "m", 4, np.float32)
+    keys = [text_key(str(number)) for number in range(400)]
+    rows = np.repeat(np.arange(400, dtype=np.float32)[:, np.newaxis], 4, axis=1)
+    ended = threading.Event()
+
+    def ask() -> None:
+        while not ended.is_set():
+            matrix.missing([b"never there......"])
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        for start in range(0, 400, 20):
+            matrix.add(keys[start : start + 20], rows[start : start + 20])
+    finally:
+        ended.set()
+        asking.join()
+    assert matrix.rows(keys).tolist() == rows.tolist()
+
+
+def test_a_full_disk_is_said_and_earlier_rows_stay(tmp_path, monkeypatch):
+    matrix = KeyedMatrix(tmp_path / "m", 4, np.float32)
+    matrix.add(KEYS[:1], ROWS[:1])
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(TaggerError, match="disk is full") as caught:
+        matrix.add(KEYS[1:], ROWS[1:])
+    assert "Free some space" in caught.value.hint
+    monkeypatch.undo()
+    for found in (matrix, KeyedMatrix(tmp_path / "m", 4, np.float32)):
+        assert found.missing(KEYS) == KEYS[1:]
+        assert found.rows(KEYS[:1]).tolist() == ROWS[:1].tolist()
+    matrix.add(KEYS, ROWS)
+    assert matrix.rows(KEYS).tolist() == ROWS.tolist()

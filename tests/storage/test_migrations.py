@@ -6,13 +6,15 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from sqlalchemy import create_engine
 
 from tagger.errors import TaggerError
-from tagger.storage.database import Database, migrate
+from tagger.storage.database import MIGRATIONS, Database, migrate
 from tagger.storage.schema import metadata
 
 
@@ -84,11 +86,6 @@ def test_a_migration_that_fails_halfway_leaves_no_table_behind(tmp_path, monkeyp
 
 
 def test_going_back_removes_every_table(tmp_path):
-    from alembic import command
-    from alembic.config import Config
-
-    from tagger.storage.database import MIGRATIONS
-
     engine = create_engine(f"sqlite:///{tmp_path / 'tagger.db'}")
     migrate(engine)
     config = Config()
