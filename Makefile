@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: app test setup browser lint types bench soak sample starter clean
+.PHONY: app test setup browser lint types bench soak sample starter screenshots clean
 
 app: setup
 	$(BIN)/python -m tagger app --port $(PORT)
@@ -42,6 +42,10 @@ sample: setup
 
 starter: setup
 	$(BIN)/python models/train_starter.py
+
+screenshots: setup browser
+	mkdir -p docs/screenshots
+	TAGGER_SCREENSHOTS=docs/screenshots $(BIN)/python -m pytest tests/browser/test_walk.py -k sample
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import csv
 import tempfile
+from collections import Counter
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -45,7 +46,7 @@ def main(arguments: list[str]) -> None:
     encoding = Encoding(Settings.from_environment())
     found: dict[str, list[dict[str, Any]]] = {}
     for seed in range(options.seeds):
-        train, test = _split(rows, seed)
+        train, test = _frequent(*_split(rows, seed), options.min_train, options.min_test)
         found.setdefault("TF-IDF + logistic", []).append(_reference(train, test, seed))
         with tempfile.TemporaryDirectory() as folder:
             paths = [_write(Path(folder) / name, part) for name, part in (("train.csv", train), ("test.csv", test))]
@@ -61,6 +62,7 @@ def main(arguments: list[str]) -> None:
                     )
                     found.setdefault(f"{features}, {head}", []).append(report)
     print(f"{options.data.name}: {len(rows):,} rows, one per description and tag set; {options.seeds} splits")
+    print(f"labels with at least {options.min_train} training and {options.min_test} test rows")
     print("| input and head | macro F1 | (range) | micro F1 | macro at 0.5 | micro at 0.5 | tags per row (true) |")
     print("|---|---|---|---|---|---|---|")
     table = {name: _line(reports) for name, reports in found.items()}
@@ -79,6 +81,8 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=SAMPLE)
     parser.add_argument("--labels-matching", default=None)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--min-train", type=int, default=20, help="training rows that a label needs to be counted")
+    parser.add_argument("--min-test", type=int, default=5, help="test rows that a label needs to be counted")
     return parser.parse_args(arguments)
 
 
@@ -98,6 +102,15 @@ def _split(rows: Rows, seed: int) -> tuple[Rows, Rows]:
     held_out = {keys[place] for place in order[: round(TEST_SHARE * len(keys))]}
     test = [row for row in rows if fold_description(row[0]) in held_out]
     return [row for row in rows if fold_description(row[0]) not in held_out], test
+
+
+def _frequent(train: Rows, test: Rows, min_train: int, min_test: int) -> tuple[Rows, Rows]:
+    """Only labels with enough rows on both sides; a row that is left without one has none."""
+    counts = [Counter(name for _, labels in part for name in labels) for part in (train, test)]
+    kept = {name for name in counts[0] if counts[0][name] >= min_train and counts[1][name] >= min_test}
+    return tuple(
+        [(text, tuple(name for name in labels if name in kept)) for text, labels in part] for part in (train, test)
+    )
 
 
 def _write(path: Path, rows: Rows) -> Path:

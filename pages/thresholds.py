@@ -14,30 +14,24 @@ widgets.job_status(state, ("import", "tag", "train"))
 
 @st.fragment
 def tune() -> None:
-    panel = tuning.panel(state.store)
-    if not panel.n_transactions:
-        st.info(
-            "Nothing to measure on yet: the starter is not scored on what it learned from. "
-            "Train a run of your own, or review transactions whose descriptions the starter never saw.",
-            icon=":material/info:",
+    with widgets.user_errors():
+        panel = tuning.panel(state.store)
+        widgets.nothing_to_tune(panel)
+        bar, changes = st.container(), st.expander("What would change")
+        threshold_panel(
+            widgets.panel_labels(panel),
+            measured_on=panel.measured_on,
+            key="panel",
+            on_commit=lambda thresholds: tuning.keep_draft(state.store, panel.run_id, thresholds),
         )
-    bar, changes = st.container(), st.expander("What would change")
-    threshold_panel(
-        widgets.panel_labels(panel),
-        measured_on=panel.measured_on,
-        key="panel",
-        on_commit=lambda thresholds: tuning.keep_draft(state.store, panel.run_id, thresholds),
-    )
-    flips = tuning.flips(state.store, panel.saved, panel.drafts)
-    with bar:
-        note = widgets.save_bar(flips, n_changed=panel.n_changed)
-    with changes:
-        widgets.flip_list(flips)
-    if note is not None:
-        with widgets.user_errors():
+        flips = tuning.flips(state.store, panel.saved, panel.drafts)
+        with bar:
+            note = widgets.save_bar(flips, n_changed=panel.n_changed)
+        with changes:
+            widgets.flip_list(flips)
+        if note is not None:
             tuning.save(state.store, panel.drafts, note=note)
             st.rerun()
 
 
-with widgets.user_errors():
-    tune()
+tune()

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from tagger.transactions.text import fold_description
 
 PAGE_SIZE = 50  # rows; what a person scrolls through before turning the page, painted in under 50 ms
 VALUES = {"yes": YES, "no": NO, "clear": NOT_JUDGED}
+_T = TypeVar("_T")
 EVERYTHING, OPEN, CONFIRMED_ONLY = "all", "open", "confirmed"
 
 
@@ -170,22 +171,38 @@ def _apply(store: Store, each: Mapping[str, Any], operation_id: str) -> None:
                 raise TaggerError("This verdict cannot be read.", hint="Reload the page and try again.")
             judgements.add_verdict(connection, operation, found, _label_id(connection, each), value)
         else:
-            live = {label.id for label in labels.live_labels(connection)}
-            present = {int(label_id) for label_id in each.get("present", ())} & live
-            new = [clean_name(str(name)) for name in each.get("new_labels", ())]
+            counts_for = _counts_for(connection)
+            chosen, names = _listed(each, "present", int), _listed(each, "new_labels", str)
+            present = {counts_for[label_id] for label_id in chosen if label_id in counts_for}
+            new = [clean_name(name) for name in names]
             present |= set(labels.ensure_labels(connection, new, at=now(), origin="person").values())
-            judgements.add_confirmations(connection, operation, {found: present}, covers=sorted(live | present))
+            covers = sorted({*counts_for.values(), *present})
+            judgements.add_confirmations(connection, operation, {found: present}, covers=covers)
 
 
 def _label_id(connection: Connection, each: Mapping[str, Any]) -> int:
     if each.get("new_label"):
         name = str(each["new_label"])
         return labels.ensure_labels(connection, [name], at=now(), origin="person")[name]
+    counts_for = _counts_for(connection)
     wanted = each.get("label")
-    for label in labels.live_labels(connection):
-        if label.id == wanted:
-            return label.id
-    raise NotFoundError("This label is not in use any more.", hint="Reload the page to see the labels of now.")
+    if not isinstance(wanted, int) or wanted not in counts_for:
+        raise NotFoundError("This label is not in use any more.", hint="Reload the page to see the labels of now.")
+    return counts_for[wanted]
+
+
+def _listed(each: Mapping[str, Any], name: str, kind: type[_T]) -> Sequence[_T]:
+    values = each.get(name, ())
+    if not isinstance(values, list | tuple) or not all(isinstance(value, kind) for value in values):
+        raise TaggerError("This confirmation cannot be read.", hint="Reload the page and try again.")
+    return values
+
+
+def _counts_for(connection: Connection) -> dict[int, int]:
+    """The label in use that each label's verdicts count for: itself, or what it was merged into in another tab."""
+    known = {label.id: label.merged_into or label.id for label in labels.all_labels(connection)}
+    live = {label.id for label in labels.live_labels(connection)}
+    return {label_id: target for label_id, target in known.items() if target in live}
 
 
 def _mask(view: View, wanted: Filter) -> NDArray[np.bool_]:

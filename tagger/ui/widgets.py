@@ -213,6 +213,19 @@ def score_table(rows: Sequence[Mapping[str, Any]], numbers: Sequence[str], *, ke
     )
 
 
+def nothing_to_tune(panel: Panel) -> None:
+    """Why there is no number yet, where there is none."""
+    if not panel.labels:
+        st.info("Nothing to tune yet. Upload a statement, or try the sample data on the Home page.")
+        st.stop()
+    if not panel.n_transactions:
+        st.info(
+            "Nothing to measure on yet: the starter is not scored on what it learned from. "
+            "Train a run of your own, or review transactions whose descriptions the starter never saw.",
+            icon=":material/info:",
+        )
+
+
 def save_bar(flips: Flips, *, n_changed: int) -> str | None:
     """What saving would do, and the button; the note when it was pressed. Its height never changes."""
     row = st.columns([4, 3, 2], vertical_alignment="center")

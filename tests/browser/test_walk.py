@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,14 @@ def go(page: Page, name: str) -> None:
     page.get_by_role("link", name=name, exact=True).first.click()
     title = "Transaction Tagger" if name == "Home" else name
     expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible(timeout=SLOW)
+
+
+def picture(page: Page, name: str) -> None:
+    """Keep a screenshot for the README when asked for: `make screenshots`."""
+    folder = os.environ.get("TAGGER_SCREENSHOTS")
+    if folder:
+        page.wait_for_timeout(1000)  # fonts and transitions
+        page.screenshot(path=Path(folder) / f"{name}.png")
 
 
 def settled(page: Page) -> None:
@@ -86,6 +95,7 @@ def test_the_whole_loop_on_the_sample(app, page_at, frames_sent, tmp_path):
     settled(page)
     page.get_by_text("To review", exact=True).click()
     expect(page.get_by_text(re.compile(r"^1,723 transactions"))).to_be_visible(timeout=SLOW)
+    picture(page, "review")
     page.get_by_role("button", name=re.compile("^Reject ")).first.click()
     confirm_rows(page, 5)
     go(page, "Export")
@@ -95,6 +105,8 @@ def test_the_whole_loop_on_the_sample(app, page_at, frames_sent, tmp_path):
     train_and_promote(page)
     go(page, "Thresholds")
     drag_a_slider(page, frames)
+    page.evaluate("window.scrollTo(0, 0)")
+    picture(page, "thresholds")
     page.reload()
     expect(page.get_by_role("button", name="Save thresholds")).to_be_enabled(timeout=SLOW)
     page.get_by_role("button", name="Save thresholds").click()

@@ -51,7 +51,7 @@ def verdict(store: Store, transaction: str, label: int, value: str = "yes") -> s
 
 
 def confirm(store: Store, transaction: str, present: Iterable[int] = (), new_labels: Sequence[str] = ()) -> str:
-    return do(store, kind="confirm", transaction=transaction, present=list(present), new_labels=list(new_labels))
+    return do(store, kind="confirm", transaction=transaction, present=tuple(present), new_labels=list(new_labels))
 
 
 def undo(store: Store, target: str) -> str:
@@ -67,7 +67,7 @@ def ids_by_description(store: Store) -> dict[str, str]:
 def add_made_up_run(
     store: Store, probabilities: np.ndarray, thresholds: Sequence[float], label_ids: Sequence[int], **parts: Any
 ) -> Bundle:
-    """A run that says what it is told: `probabilities` (n_texts, n_labels) for the texts of the store. It is promoted."""
+    """Promote a run that says what it is told: `probabilities` (n_texts, n_labels) for the texts of the store."""
     view = store.view()
     bundle = Bundle(
         run_id=f"20240301-120000-{uuid.uuid4().hex[:6]}",

@@ -11,7 +11,7 @@ from steps import add_made_up_run, confirm, import_csv, make_labels, statement, 
 
 from tagger.errors import LabelError, TaggerError
 from tagger.labels.truth import NO, NOT_JUDGED, YES
-from tagger.services import importing, labelset, tuning
+from tagger.services import importing, labelset, runs, tuning
 from tagger.services.store import Store
 from tagger.services.view import ABSENT, CONFIRMED, PREDICTED, REMEMBERED, View
 from tagger.storage import labels
@@ -82,9 +82,9 @@ class Log:
             if not self.stands(step):
                 continue
             for row, label, value in step.verdicts:
-                label = merged.get(label, label)
-                if label in live:
-                    values[row, label] = value
+                target = merged.get(label, label)
+                if target in live:
+                    values[row, target] = value
                 last[row] = place
             for row, (covers, present) in step.confirmations.items():
                 for label in live:
@@ -134,7 +134,7 @@ class Person:
             self.bring()
             return
         choices = [self.verdict] * 6 + [self.confirm] * 4 + [self.undo] * 4 + [self.bring] * 2
-        choices += [self.take_back, self.merge, self.archive, self.restore]
+        choices += [self.take_back, self.merge, self.merge, self.archive, self.restore]
         self.random.choice(choices)()
 
     def verdict(self) -> None:
@@ -196,8 +196,7 @@ class Person:
             return []
         numbers = [{int(part) for part in text.split(",") if part} for row in found for text in row[2:]]
         confirmations = {
-            row[1]: (covers, present)
-            for row, covers, present in zip(found, numbers[::2], numbers[1::2], strict=True)
+            row[1]: (covers, present) for row, covers, present in zip(found, numbers[::2], numbers[1::2], strict=True)
         }
         assert not any(self.log.touched_by_person(row) for row in confirmations)
         return [Step(step, by_person=False, batch=batch, confirmations=confirmations)]
@@ -210,7 +209,7 @@ class Person:
 
     def merge(self) -> None:
         live = self.store.view().labels
-        if len(live) > 3:
+        if len(live) > 2:
             one, other = self.random.sample(live, 2)
             labelset.merge(self.store, one.name, other.name)
 
@@ -331,6 +330,20 @@ def test_an_unchanged_store_gives_the_same_view_and_a_verdict_keeps_what_the_run
     assert after.columns is before.columns
 
 
+def test_rows_that_come_after_the_run_wait_for_their_tags_and_then_show_them(store):
+    ids = make_labels(store, "groceries")
+    import_csv(store, statement("2024-03-01,TESCO,-1.00", header="date,description,amount"))
+    bundle = add_made_up_run(store, np.array([[0.9]]), [0.5], ids)
+    assert store.view().tagging.n_waiting == 0
+    with pytest.raises(TaggerError):  # the made-up run has no head to tag new rows with
+        import_csv(store, statement("2024-03-02,ALDI,-1.00", header="date,description,amount"), "later.csv")
+    assert store.view().tagging.n_waiting == 1
+    assert store.view().sources.tolist() == [[PREDICTED], [ABSENT]]
+    store.predictions(bundle).add([store.view().columns.text_keys[1]], np.array([[0.5]], dtype=np.float32))
+    assert store.view().tagging.n_waiting == 0
+    assert store.view().sources.tolist() == [[PREDICTED], [PREDICTED]]
+
+
 def test_two_stores_on_one_home_see_each_others_work(store):
     ids = make_labels(store, "groceries", "fuel")
     import_csv(store, statement("2024-03-01,TESCO,-1.00", header="date,description,amount"))
@@ -352,8 +365,6 @@ def test_an_empty_store_has_an_empty_view(store):
 
 
 def test_a_run_is_found_by_its_beginning_until_it_is_ambiguous_or_gone(store):
-    from tagger.services import runs
-
     ids = make_labels(store, "groceries")
     import_csv(store, statement("2024-03-01,TESCO,-1.00", header="date,description,amount"))
     one = add_made_up_run(store, np.array([[0.5]]), [0.9], ids)

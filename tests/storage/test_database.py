@@ -1,4 +1,4 @@
-"""The database: all or nothing, revisions that tell caches when they are stale, and clear words when the disk refuses."""
+"""The database: all or nothing, revisions that tell when a cache is stale, clear words when the disk refuses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import sys
 import textwrap
 import threading
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select, text
@@ -19,6 +18,9 @@ from tagger.storage.database import Database
 from tagger.storage.transactions import Batch, add_batch, batches
 
 
+AT = datetime.fromisoformat("2024-03-01T12:00")  # UTC, without a zone: what SQLite gives back
+
+
 @pytest.fixture
 def db(tmp_path):
     opened = Database(tmp_path / "data" / "tagger.db")
@@ -27,7 +29,7 @@ def db(tmp_path):
 
 
 def batch(number: int) -> Batch:
-    return Batch(f"batch-{number}", datetime(2024, 3, number), "ada", is_sample=False, report={})
+    return Batch(f"batch-{number}", AT, "ada", is_sample=False, report={})
 
 
 def ids(db: Database) -> list[str]:
@@ -43,7 +45,7 @@ def test_a_write_is_there_when_the_block_ends(db):
 
 
 def test_a_write_that_fails_halfway_leaves_nothing_and_no_revision(db):
-    with pytest.raises(ZeroDivisionError), db.write("transactions") as connection:
+    with pytest.raises(ZeroDivisionError), db.write("transactions") as connection:  # noqa: PT012 - it fails after a row
         add_batch(connection, batch(1))
         raise ZeroDivisionError
     assert ids(db) == []
@@ -52,8 +54,8 @@ def test_a_write_that_fails_halfway_leaves_nothing_and_no_revision(db):
 
 def test_a_statement_that_the_database_refuses_takes_the_whole_write_with_it(db):
     with pytest.raises(Exception, match="UNIQUE"), db.write() as connection:
-        add_batch(connection, batch(1))
-        add_batch(connection, batch(1))
+        for _ in range(2):
+            add_batch(connection, batch(1))
     assert ids(db) == []
 
 
@@ -208,12 +210,10 @@ def test_the_last_word_of_a_killed_writer_is_the_last_whole_write(tmp_path):
 
 def test_a_removed_label_leaves_its_id_unused(db):
     with db.write() as connection:
-        values = {"color": "blue", "definition": "", "origin": "person", "created_at": datetime(2024, 3, 1)}
+        values = {"color": "blue", "definition": "", "origin": "person", "created_at": AT}
         for name in ("groceries", "fuel"):
             connection.execute(insert(schema.labels).values(name=name, folded_name=name, **values))
         connection.execute(schema.labels.delete().where(schema.labels.c.name == "fuel"))
         connection.execute(insert(schema.labels).values(name="rent", folded_name="rent", **values))
         found = connection.execute(select(schema.labels.c.name, schema.labels.c.id)).all()
     assert [tuple(row) for row in found] == [("groceries", 1), ("rent", 3)]
-
-

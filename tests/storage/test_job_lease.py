@@ -12,7 +12,7 @@ import pytest
 from tagger.storage import jobs
 from tagger.storage.database import Database
 
-AT = datetime(2024, 3, 1, 12, 0)
+AT = datetime.fromisoformat("2024-03-01T12:00")  # UTC, without a zone: what SQLite gives back
 NOW = 1_000_000.0
 
 
@@ -124,7 +124,7 @@ def test_progress_is_recorded_and_a_wish_to_stop_is_heard(db):
 def test_the_latest_job_of_a_kind_is_found_among_others(db):
     for hour, (job_id, kind) in enumerate((("one", "import"), ("two", "train"), ("three", "import"))):
         with db.write() as connection:
-            jobs.acquire(connection, job_id, kind, at=datetime(2024, 3, 1, hour), clock=NOW)
+            jobs.acquire(connection, job_id, kind, at=datetime.fromisoformat(f"2024-03-01T{hour:02d}:00"), clock=NOW)
         release(db, job_id)
     assert [latest(db, kind).id for kind in (None, "train", "import")] == ["three", "two", "three"]
     assert latest(db, "tag") is None

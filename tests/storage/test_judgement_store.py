@@ -18,7 +18,7 @@ from tagger.storage.database import Connection, Database
 from tagger.storage.judgements import Operation
 from tagger.storage.transactions import Batch, TransactionRow
 
-AT = datetime(2024, 3, 1, 12, 0)
+AT = datetime.fromisoformat("2024-03-01T12:00")  # UTC, without a zone: what SQLite gives back
 
 
 @dataclass

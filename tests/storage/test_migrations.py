@@ -21,7 +21,8 @@ from tagger.storage.schema import metadata
 def schema_of(path: Path) -> list[str]:
     connection = sqlite3.connect(path)
     try:
-        return [row[0] for row in connection.execute("select sql from sqlite_master where sql is not null order by name")]
+        found = connection.execute("select sql from sqlite_master where sql is not null order by name")
+        return [row[0] for row in found]
     finally:
         connection.close()
 
@@ -94,4 +95,5 @@ def test_going_back_removes_every_table(tmp_path):
         config.attributes["connection"] = connection
         command.downgrade(config, "base")
     engine.dispose()
-    assert [sql for sql in schema_of(tmp_path / "tagger.db") if "alembic_version" not in sql and "sqlite_seq" not in sql] == []
+    left = schema_of(tmp_path / "tagger.db")
+    assert [sql for sql in left if "alembic_version" not in sql and "sqlite_sequence" not in sql] == []

@@ -18,7 +18,7 @@ from tagger.storage import runs
 from tagger.storage.database import Database
 from tagger.storage.runs import Bundle, RunRow, read_bundle, remove_bundle, sweep, write_bundle
 
-AT = datetime(2024, 3, 1, 12, 0)
+AT = datetime.fromisoformat("2024-03-01T12:00")  # UTC, without a zone: what SQLite gives back
 
 BUNDLE = Bundle(
     run_id="20240301-120000-abcdef",
@@ -220,7 +220,9 @@ def test_no_pickle_is_written(folder):
 
 
 def run(connection, run_id, day):
-    runs.add_run(connection, RunRow(run_id, datetime(2024, 3, day), "ada", uses_sample=False, summary={}))
+    runs.add_run(
+        connection, RunRow(run_id, datetime.fromisoformat(f"2024-03-{day:02d}"), "ada", uses_sample=False, summary={})
+    )
 
 
 def test_the_current_run_is_the_newest_choice_that_still_exists(tmp_path):

@@ -1,0 +1,313 @@
+"""Review: what is shown, and what a person says about it."""
+
+from __future__ import annotations
+
+import random
+from datetime import date
+
+import numpy as np
+import pytest
+from steps import add_made_up_run, confirm, do, ids_by_description, import_csv, make_labels, statement, undo, verdict
+
+from tagger.errors import NotFoundError, TaggerError
+from tagger.labels.truth import NO, NOT_JUDGED, YES
+from tagger.services import importing, labelset, review
+from tagger.services.review import CONFIRMED_ONLY, EVERYTHING, OPEN, PAGE_SIZE, Filter
+from tagger.services.store import Store
+from tagger.services.view import ABSENT
+
+PLAIN = "date,description,amount"
+
+
+@pytest.fixture
+def shop(store: Store) -> Store:
+    """TESCO and SHELL, one row each, and the labels groceries and fuel."""
+    make_labels(store, "groceries", "fuel")
+    import_csv(store, statement("2024-03-01,TESCO,-1.00", "2024-03-02,SHELL,-2.00", header=PLAIN))
+    return store
+
+
+def values(store: Store) -> list[list[int]]:
+    return store.view().truth.values.tolist()
+
+
+def apply_one(store: Store, **step):
+    return review.apply(store, [{"operation": "step", **step}])
+
+
+def n_operations(store: Store) -> int:
+    with store.db.read() as connection:
+        return int(connection.exec_driver_sql("select count(*) from operations").scalar())
+
+
+@pytest.fixture
+def many(store: Store) -> Store:
+    """130 rows over a month and some without a date, three labels, a made-up run, and verdicts here and there."""
+    draw = random.Random(5)
+    ids = make_labels(store, "groceries", "fuel", "rent")
+    shops = ["TESCO STORES", "Shell London", "CAFÉ Zürich", "RENT <b>MARCH</b>", "TESCO Express London"]
+    days = [f"2024-03-{draw.randrange(1, 29):02d}" if draw.random() < 0.9 else "" for _ in range(130)]
+    rows = [f"{day},{draw.choice(shops)} {number % 40},-{number}.00" for number, day in enumerate(days)]
+    import_csv(store, statement(*rows, header=PLAIN))
+    view = store.view()
+    probabilities = np.random.default_rng(0).random((len(view.columns.texts), 3)) ** 2
+    add_made_up_run(store, probabilities, [0.5, 0.6, 0.7], ids)
+    for row in draw.sample(view.columns.ids, 30):
+        if draw.random() < 0.5:
+            confirm(store, row, draw.sample(ids, draw.randrange(3)))
+        else:
+            verdict(store, row, draw.choice(ids), draw.choice(["yes", "no"]))
+    return store
+
+
+FILTERS = [
+    Filter(),
+    Filter(text="tesco"),
+    Filter(text="  london   TESCO "),
+    Filter(text="café"),
+    Filter(text="CAFE\u0301 zürich"),
+    Filter(text="<b>"),
+    Filter(text="nothing like it"),
+    Filter(state=OPEN),
+    Filter(state=CONFIRMED_ONLY),
+    Filter(untagged=True),
+    Filter(tags=(1,)),
+    Filter(tags=(2, 3)),
+    Filter(tags=(99,)),
+    Filter(since=date(2024, 3, 10)),
+    Filter(until=date(2024, 3, 10)),
+    Filter(since=date(2024, 3, 10), until=date(2024, 3, 10)),
+    Filter(since=date(2024, 3, 11), until=date(2024, 3, 10)),
+    Filter(text="shell", state=OPEN, tags=(1, 2), since=date(2024, 3, 5), until=date(2024, 3, 25)),
+    Filter(text="shell", untagged=True, state=CONFIRMED_ONLY),
+]
+
+
+@pytest.mark.parametrize("wanted", FILTERS, ids=str)
+def test_a_filter_leaves_what_a_plain_loop_leaves_newest_first(many, wanted):
+    view = many.view()
+    kept = []
+    for row, shown in enumerate(review.rows(view, view.columns.ids)):
+        description = " ".join(shown.description.casefold().split())
+        tags = {tag.label_id for tag in shown.tags}
+        holds = all(word in description for word in wanted.text.replace("E\u0301", "é").casefold().split())
+        holds &= not wanted.tags or bool(tags & set(wanted.tags))
+        holds &= not wanted.untagged or not tags
+        holds &= wanted.state == EVERYTHING or shown.confirmed == (wanted.state == CONFIRMED_ONLY)
+        holds &= wanted.since is None or (shown.on is not None and shown.on >= wanted.since)
+        holds &= wanted.until is None or (shown.on is not None and shown.on <= wanted.until)
+        if holds:
+            kept.append((shown.on is None, -(shown.on or date.min).toordinal(), row, shown))
+    kept.sort(key=lambda each: each[:3])
+    found = review.find(view, wanted)
+    assert list(found.ids) == [shown.id for *_, shown in kept]
+    assert found.n_open == sum(not shown.confirmed for *_, shown in kept)
+    assert found.per_label == {
+        label.id: sum(any(tag.label_id == label.id for tag in shown.tags) for *_, shown in kept)
+        for label in view.labels
+    }
+
+
+def test_pages_show_every_row_once(many):
+    view = many.view()
+    ids = review.find(view, Filter()).ids
+    pages = [review.rows(view, ids[start : start + PAGE_SIZE]) for start in range(0, len(ids), PAGE_SIZE)]
+    assert [len(page) for page in pages] == [50, 50, 30]
+    assert sorted(row.id for page in pages for row in page) == sorted(view.columns.ids)
+
+
+def test_a_row_shows_what_the_view_says(many):
+    view = many.view()
+    for row, shown in enumerate(review.rows(view, view.columns.ids)):
+        present = {view.labels[column].id for column in np.flatnonzero(view.sources[row] != ABSENT)}
+        assert {tag.label_id for tag in shown.tags} == present
+        ranks = [("confirmed", "remembered", "predicted").index(tag.source) for tag in shown.tags]
+        assert ranks == sorted(ranks)
+        predicted = [tag.probability for tag in shown.tags if tag.source == "predicted"]
+        assert predicted == sorted(predicted, reverse=True)
+        assert all((tag.probability is None) == (tag.source != "predicted") for tag in shown.tags)
+        assert shown.description == view.columns.descriptions[row]
+        assert not (shown.confirmed and shown.rejected)
+
+
+def test_rows_that_are_gone_are_left_out(shop):
+    ids = ids_by_description(shop)
+    shown = review.rows(shop.view(), [ids["SHELL"], "gone", ids["TESCO"]])
+    assert [row.description for row in shown] == ["SHELL", "TESCO"]
+
+
+def test_equal_descriptions_are_remembered_with_their_count_and_conflict(store):
+    make_labels(store, "groceries")
+    import_csv(store, statement(*(f"2024-03-0{day},TESCO,-{day}.00" for day in range(1, 5)), header=PLAIN))
+    ids = store.view().columns.ids
+    for row, value in zip(ids, ("yes", "yes", "no"), strict=False):
+        verdict(store, row, 1, value)
+    (tag,) = review.rows(store.view(), [ids[3]])[0].tags
+    assert (tag.source, tag.count, tag.conflict, tag.probability) == ("remembered", 3, True, None)
+
+
+def test_a_step_is_stored_once_however_often_it_is_sent(shop):
+    row = ids_by_description(shop)["TESCO"]
+    step = {"operation": "one", "kind": "verdict", "transaction": row, "label": 1, "value": "yes"}
+    for _ in range(3):
+        assert review.apply(shop, [step]) == (["one"], {})
+    assert n_operations(shop) == 1
+    assert values(shop)[0] == [YES, NOT_JUDGED]
+
+
+def test_a_step_that_comes_twice_in_one_message_is_stored_once(shop):
+    row = ids_by_description(shop)["TESCO"]
+    step = {"operation": "one", "kind": "confirm", "transaction": row, "present": [2], "new_labels": []}
+    assert review.apply(shop, [step, step]) == (["one", "one"], {})
+    assert n_operations(shop) == 1
+
+
+def test_a_step_that_another_tab_stores_meanwhile_is_stored_once(shop):
+    row = ids_by_description(shop)["TESCO"]
+    step = {"operation": "one", "kind": "verdict", "transaction": row, "label": 1, "value": "yes"}
+    other = Store(shop.settings)
+    assert review.apply(other, [step]) == review.apply(shop, [step]) == (["one"], {})
+    assert n_operations(shop) == 1
+    other.close()
+
+
+@pytest.mark.parametrize(
+    ("step", "why"),
+    [
+        ({"kind": "verdict", "transaction": "gone", "label": 1, "value": "yes"}, "not there any more"),
+        ({"kind": "verdict", "transaction": None, "label": 1, "value": "yes"}, "not there any more"),
+        ({"kind": "verdict", "label": 99, "value": "yes"}, "not in use any more"),
+        ({"kind": "verdict", "label": "1", "value": "yes"}, "not in use any more"),
+        ({"kind": "verdict", "value": "yes"}, "not in use any more"),
+        ({"kind": "verdict", "label": 1, "value": "maybe"}, "cannot be read"),
+        ({"kind": "verdict", "label": 1}, "cannot be read"),
+        ({"kind": "verdict", "new_label": "a|b", "value": "yes"}, "holds '|'"),
+        ({"kind": "verdict", "new_label": "x" * 81, "value": "yes"}, "81 characters"),
+        ({"kind": "verdict", "new_label": "   ", "value": "yes"}, "needs a name"),
+        ({"kind": "confirm", "transaction": "gone", "present": [1]}, "not there any more"),
+        ({"kind": "confirm", "present": [1], "new_labels": ["fine", "a|b"]}, "holds '|'"),
+        ({"kind": "confirm", "present": ["groceries"]}, "cannot be read"),
+        ({"kind": "confirm", "present": None}, "cannot be read"),
+        ({"kind": "confirm", "present": [None]}, "cannot be read"),
+        ({"kind": "undo", "target": "never"}, "no such step"),
+        ({"kind": "undo"}, "no such step"),
+        ({"kind": "explode"}, "cannot be read"),
+        ({}, "cannot be read"),
+        ({"operation": "", "kind": "verdict", "label": 1, "value": "yes"}, "cannot be read"),
+        ({"operation": "x" * 65, "kind": "undo"}, "cannot be read"),
+    ],
+    ids=str,
+)
+def test_a_step_that_makes_no_sense_is_refused_with_the_reason_and_the_others_are_stored(shop, step, why):
+    row = ids_by_description(shop)["TESCO"]
+    good = {"operation": "good", "kind": "verdict", "transaction": row, "label": 2, "value": "no"}
+    bad = {"operation": "bad", "transaction": row, **step}
+    done, failed = review.apply(shop, [bad, good])
+    assert done == ["good"]
+    assert list(failed) == [bad["operation"]]
+    assert why in failed[bad["operation"]]
+    assert values(shop)[0] == [NOT_JUDGED, NO]
+    assert [label.name for label in shop.view().labels] == ["groceries", "fuel"]
+
+
+def test_a_step_on_a_row_whose_import_was_taken_back_is_refused(shop):
+    row = ids_by_description(shop)["TESCO"]
+    importing.undo_import(shop, importing.batches(shop)[0].id)
+    _, failed = apply_one(shop, kind="verdict", transaction=row, label=1, value="yes")
+    assert "Its import may have been undone" in failed["step"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["<script>alert('x')</script>", 'say "hi"', "O'Brien & Söhne", "日本", "😀", "'; drop table labels; --", "=1+1"],
+)
+def test_a_new_label_may_be_called_anything(shop, name):
+    row = ids_by_description(shop)["TESCO"]
+    do(shop, kind="verdict", transaction=row, new_label=name, value="yes")
+    assert shop.view().labels[-1].name == name
+    assert values(shop)[0] == [NOT_JUDGED, NOT_JUDGED, YES]
+
+
+def test_a_new_label_that_exists_in_another_spelling_is_that_label(shop):
+    row = ids_by_description(shop)["TESCO"]
+    do(shop, kind="verdict", transaction=row, new_label=" GROCERIES ", value="yes")
+    assert [label.name for label in shop.view().labels] == ["groceries", "fuel"]
+    assert values(shop)[0] == [YES, NOT_JUDGED]
+
+
+def test_a_confirmation_judges_all_labels_of_its_time_and_no_later_one(shop):
+    ids = ids_by_description(shop)
+    confirm(shop, ids["TESCO"], [1])
+    confirm(shop, ids["SHELL"], [2], ["motoring"])
+    assert values(shop) == [[YES, NO, NOT_JUDGED], [NO, YES, YES]]
+    assert shop.view().truth.confirmed.all()
+
+
+def test_seen_and_no_tag_applies(shop):
+    confirm(shop, ids_by_description(shop)["TESCO"])
+    assert values(shop)[0] == [NO, NO]
+    assert review.find(shop.view(), Filter(state=CONFIRMED_ONLY, untagged=True)).ids
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"kind": "verdict", "label": 1, "value": "yes"},
+        {"kind": "verdict", "new_label": "groceries", "value": "yes"},
+        {"kind": "confirm", "present": [1], "new_labels": []},
+        {"kind": "confirm", "present": [], "new_labels": ["Groceries"]},
+    ],
+    ids=str,
+)
+def test_a_label_that_another_tab_has_merged_counts_for_its_target(shop, step):
+    labelset.merge(shop, "groceries", "fuel")
+    do(shop, transaction=ids_by_description(shop)["TESCO"], **step)
+    assert values(shop)[0] == [YES]
+
+
+def test_a_label_that_another_tab_has_archived_is_refused_alone_and_left_out_of_a_confirmation(shop):
+    row = ids_by_description(shop)["TESCO"]
+    labelset.archive(shop, "groceries")
+    _, failed = apply_one(shop, kind="verdict", transaction=row, label=1, value="yes")
+    assert "not in use" in failed["step"]
+    confirm(shop, row, [1, 2])
+    labelset.restore(shop, "groceries")
+    assert values(shop)[0] == [NOT_JUDGED, YES]
+
+
+def test_undo_brings_back_what_was_there_before(shop):
+    row = ids_by_description(shop)["TESCO"]
+    confirm(shop, row, [1])
+    step = verdict(shop, row, 1, "no")
+    assert values(shop)[0] == [NO, NO]
+    back = undo(shop, step)
+    assert values(shop)[0] == [YES, NO]
+    undo(shop, back)
+    assert values(shop)[0] == [NO, NO]
+
+
+def test_verdicts_from_a_file_are_all_stored_or_none(shop):
+    ids = ids_by_description(shop)
+    good = [(ids["TESCO"], "groceries", "yes"), (ids["SHELL"], "new label", "no")]
+    with pytest.raises(NotFoundError, match=r"Verdict 3.*gone"):
+        review.judge(shop, [*good, ("gone", "fuel", "yes")])
+    with pytest.raises(NotFoundError, match=r"Verdict 1.*maybe"):
+        review.judge(shop, [(ids["TESCO"], "fuel", "maybe")])
+    assert n_operations(shop) == 0
+    assert len(shop.view().labels) == 2
+    assert review.judge(shop, good) == {"judged": 2}
+    assert values(shop) == [[YES, NOT_JUDGED, NOT_JUDGED], [NOT_JUDGED, NOT_JUDGED, NO]]
+
+
+def test_a_full_disk_refuses_a_step_in_words_and_keeps_the_earlier_ones(shop, monkeypatch):
+    row = ids_by_description(shop)["TESCO"]
+    verdict(shop, row, 1)
+
+    def full(*names):
+        raise TaggerError("The disk is full: tagger.db.", hint="Free some space, then try again.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shop.db, "write", full)
+        done, failed = apply_one(shop, kind="verdict", transaction=row, label=2, value="yes")
+    assert (done, failed) == ([], {"step": "The disk is full: tagger.db. Free some space, then try again."})
+    assert values(shop)[0] == [YES, NOT_JUDGED]
