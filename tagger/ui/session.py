@@ -16,6 +16,8 @@ from tagger.services.store import Store
 from tagger.services.tagging import tag_all
 from tagger.storage.jobs import JobRow
 
+FIRST_SCREEN = 1.5  # seconds from the first visit until the encoder is loaded in the background
+
 
 @dataclass
 class Session:
@@ -48,8 +50,10 @@ def _shared() -> tuple[Store, Jobs]:
     store = Store(Settings.from_environment())
     jobs = Jobs(store)
     jobs.tidy()
-    # torch and transformers take seconds to import; the first screen does not wait for them.
-    threading.Thread(target=_warm_up, args=(store,), name="warm up", daemon=True).start()
+    # torch and transformers take seconds to import; the first screen neither waits for them nor shares its core.
+    later = threading.Timer(FIRST_SCREEN, _warm_up, args=(store,))
+    later.daemon = True
+    later.start()
     return store, jobs
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from tagger.services.importing import Upload, preview
@@ -72,18 +71,16 @@ def _options(guessed: Preview, *, key: str) -> ReadOptions:
 
 
 def _parsed(shown: Preview, *, key: str) -> None:
-    frame = pd.DataFrame(
-        {
-            "Line": [each.line for each in shown.transactions],
-            "Date": [each.occurred_on for each in shown.transactions],
-            "Description": [each.description[:200] for each in shown.transactions],
-            "Amount": [
-                widgets.money(None if each.amount is None else format(each.amount, "f"), each.currency)
-                for each in shown.transactions
-            ],
-            "Tags": [list(each.labels or ()) for each in shown.transactions],
-        }
-    )
+    frame = {
+        "Line": [each.line for each in shown.transactions],
+        "Date": [each.occurred_on for each in shown.transactions],
+        "Description": [each.description[:200] for each in shown.transactions],
+        "Amount": [
+            widgets.money(None if each.amount is None else format(each.amount, "f"), each.currency)
+            for each in shown.transactions
+        ],
+        "Tags": [list(each.labels or ()) for each in shown.transactions],
+    }
     st.dataframe(
         frame,
         hide_index=True,
@@ -118,14 +115,12 @@ def report(result: Mapping[str, Any] | None) -> None:
 
 def batch_list(batches: Sequence[Batch]) -> ChosenBatch | None:
     """All imports, one of which can be chosen."""
-    frame = pd.DataFrame(
-        {
-            "When (UTC)": [batch.created_at for batch in batches],
-            "Files": [", ".join(file["file"] for file in batch.report.get("files", ())) for batch in batches],
-            "Added": [_added(batch) for batch in batches],
-            "By": [batch.author for batch in batches],
-        }
-    )
+    frame = {
+        "When (UTC)": [batch.created_at for batch in batches],
+        "Files": [", ".join(file["file"] for file in batch.report.get("files", ())) for batch in batches],
+        "Added": [_added(batch) for batch in batches],
+        "By": [batch.author for batch in batches],
+    }
     picked = st.dataframe(
         frame,
         hide_index=True,
@@ -144,14 +139,12 @@ def vars_of(error: Any) -> dict[str, Any]:
 
 def _errors(errors: Sequence[Mapping[str, Any]], n_errors: int, *, key: str) -> None:
     st.markdown(f"{n_errors:,} rows could not be read. The good rows go in.")
-    frame = pd.DataFrame(
-        {
-            "Line": [error["line"] for error in errors],
-            "Column": [error["column"] for error in errors],
-            "Value": [str(error["value"])[:200] for error in errors],
-            "Why": [error["message"] for error in errors],
-        }
-    )
+    frame = {
+        "Line": [error["line"] for error in errors],
+        "Column": [error["column"] for error in errors],
+        "Value": [str(error["value"])[:200] for error in errors],
+        "Why": [error["message"] for error in errors],
+    }
     st.dataframe(frame, hide_index=True, key=key)
 
 

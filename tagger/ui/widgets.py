@@ -9,7 +9,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, cast
 
-import pandas as pd
 import streamlit as st
 
 from tagger.errors import TaggerError
@@ -20,7 +19,6 @@ from tagger.services.review import Row
 from tagger.services.tuning import Flips, Panel
 from tagger.storage.jobs import JobRow
 from tagger.storage.runs import STARTER
-from tagger.ui import charts
 from tagger.ui.components.threshold_panel import PanelLabel
 from tagger.ui.components.transaction_list import (
     Color,
@@ -169,7 +167,10 @@ def job_status(session: Session, kinds: Sequence[str], *, curve: bool = False) -
             if columns[1].button("Stop", key="stop_job", disabled=job.cancel_requested, width="stretch"):
                 session.jobs.cancel(job.id)
             if curve and progress is not None and progress.curve:
-                st.plotly_chart(charts.training_curve(progress.curve), key="curve")
+                # Plotly takes a third of a second to import; only this screen needs it.
+                from tagger.ui.charts import training_curve  # noqa: PLC0415
+
+                st.plotly_chart(training_curve(progress.curve), key="curve")
 
     watch()
     return latest
@@ -202,11 +203,9 @@ def _progress_text(job: JobRow, progress: Progress | None) -> tuple[str, float]:
 
 def score_table(rows: Sequence[Mapping[str, Any]], numbers: Sequence[str], *, key: str) -> None:
     """Scores per label, numbers aligned, undefined as n/a."""
-    frame = pd.DataFrame(rows)
-    for column in numbers:
-        frame[column] = frame[column].map(number)
+    names = list(rows[0]) if rows else []
     st.dataframe(
-        frame,
+        {name: [number(row[name]) if name in numbers else row[name] for row in rows] for name in names},
         hide_index=True,
         key=key,
         column_config={column: st.column_config.TextColumn(alignment="right") for column in numbers},
@@ -246,15 +245,13 @@ def flip_list(flips: Flips) -> None:
     if not flips.groups:
         st.caption("No transaction gains or loses a tag.")
         return
-    frame = pd.DataFrame(
-        {
-            "": ["gains" if flip.gains else "loses" for flip in flips.groups],
-            "Tag": [flip.label.name for flip in flips.groups],
-            "Description": [flip.description for flip in flips.groups],
-            "Transactions": [flip.count for flip in flips.groups],
-            "Probability": [flip.probability for flip in flips.groups],
-        }
-    )
+    frame = {
+        "": ["gains" if flip.gains else "loses" for flip in flips.groups],
+        "Tag": [flip.label.name for flip in flips.groups],
+        "Description": [flip.description for flip in flips.groups],
+        "Transactions": [flip.count for flip in flips.groups],
+        "Probability": [flip.probability for flip in flips.groups],
+    }
     st.dataframe(
         frame,
         hide_index=True,

@@ -362,7 +362,7 @@ def test_removing_the_sample_leaves_nothing_of_it(store):
             for table in ("transactions", "judgements", "labels", "batches")
         ]
     assert counts == [3, 3, 2, 1]
-    report = train(store)
+    report = train(store, promote_it=True)
     assert (report["n_transactions"], [label["label"] for label in report["labels"]]) == (3, ["fun", "food"])
     assert doctor.examine(store)["ok"]
 

@@ -97,3 +97,14 @@ def test_going_back_removes_every_table(tmp_path):
     engine.dispose()
     left = schema_of(tmp_path / "tagger.db")
     assert [sql for sql in left if "alembic_version" not in sql and "sqlite_sequence" not in sql] == []
+
+
+def test_the_newest_migration_is_the_one_that_opening_looks_for():
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    from tagger.storage.database import HEAD, MIGRATIONS
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
