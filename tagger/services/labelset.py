@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tagger.errors import LabelError, NotFoundError
-from tagger.labels.labelset import Label, find
+from tagger.labels.labelset import Label, find, fold_name
 from tagger.labels.truth import YES, Truth
 from tagger.services.store import Store, now
 from tagger.services.view import View
@@ -99,10 +99,14 @@ def restore(store: Store, name: str) -> Label:
 
 
 def adopt_starter(store: Store, connection: Connection) -> None:
-    """Give a store without labels those that the starter knows, so that its first rows can show tags."""
+    """Give a store without labels those that the starter knows, so that its first rows can show tags.
+
+    Those that a person has archived stay so.
+    """
     starter = store.starter()
     if starter is not None:
-        names = [name for _, name in starter.labels]
+        archived = {fold_name(label.name) for label in labels.all_labels(connection) if label.archived}
+        names = [name for _, name in starter.labels if fold_name(name) not in archived]
         labels.ensure_labels(connection, names, at=now(), origin="starter", looks=known_looks(store))
 
 

@@ -230,11 +230,11 @@ def save_bar(flips: Flips, *, n_changed: int) -> str | None:
     row = st.columns([4, 3, 2], vertical_alignment="center")
     if n_changed:
         row[0].markdown(
-            f"**{n_changed} of the thresholds moved** · {flips.n_transactions:,} transactions change: "
-            f"{flips.n_gained:,} tags gained, {flips.n_lost:,} lost"
+            f"**{n_changed} moved** · {flips.n_transactions:,} transactions change "
+            f"(+{flips.n_gained:,} −{flips.n_lost:,} tags)"
         )
     else:
-        row[0].markdown("All thresholds are saved. Drag one to see what would change.")
+        row[0].markdown("All saved. Drag a slider to see what would change.")
     note = row[1].text_input("Note", key="note", placeholder="Note (optional)", label_visibility="collapsed")
     pressed = row[2].button("Save thresholds", type="primary", disabled=not n_changed, width="stretch")
     return note if pressed else None

@@ -16,7 +16,7 @@ from steps import confirm, ids_by_description, import_csv, make_labels, statemen
 from tagger.errors import CancelledError, NotFoundError, TaggerError, UnreadableFileError
 from tagger.labels.truth import NO, NOT_JUDGED, YES
 from tagger.learning.recipe import Recipe
-from tagger.services import doctor, home, importing, labelset, tagging, training
+from tagger.services import doctor, exporting, home, importing, labelset, tagging, training
 from tagger.services.importing import Upload, import_files
 from tagger.services.progress import Progress
 from tagger.services.store import Store
@@ -267,7 +267,8 @@ def test_texts_are_encoded_once_however_often_they_come(trained):
 
 def test_home_names_the_one_next_step(store):
     make_labels(store, "groceries")
-    import_csv(store, statement(*(f"2024-03-0{day},SHOP {day},-1.00" for day in range(1, 8)), header=PLAIN))
+    shops = ("TESCO", "ALDI", "SHELL", "BP", "RENT", "BAKER", "CINEMA")
+    import_csv(store, statement(*(f"2024-03-0{day},{shop},-1.00" for day, shop in enumerate(shops, 1)), header=PLAIN))
     ids = store.view().columns.ids
     assert home.overview(store).next_page == "pages/review.py"
     for number, row in enumerate(ids[:5]):
@@ -284,8 +285,6 @@ def test_home_names_the_one_next_step(store):
 
 
 def test_the_counts_of_an_export_are_those_of_its_rows(trained):
-    from tagger.services import exporting
-
     ids = make_labels(trained, "fun")
     import_csv(trained, MAY.replace(",fun", ",").replace(",groceries\n", ",\n"), "may.csv")
     import_csv(trained, three_kinds().replace("2024-03", "2024-04").splitlines()[0] + "\n2024-04-01,ZZZ,-1.00,\n", "z.csv")
