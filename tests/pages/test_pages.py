@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
-from conftest import ToyEncoder, labelled_csv
 from streamlit.testing.v1 import AppTest
+from toys import ToyEncoder, labelled_csv
 
 from tagger.config import Settings
 from tagger.learning.recipe import HeadSettings, Recipe
@@ -72,7 +72,7 @@ def test_home_offers_the_sample_first():
 def test_home_names_the_one_next_step(filled):
     page = opened("home")
     assert page.subheader[0].value == "1 transactions wait for your eye"
-    assert [button.label for button in page.button][0] == "Review"
+    assert page.button[0].label == "Review"
 
 
 def test_train_cannot_start_without_anything_reviewed():

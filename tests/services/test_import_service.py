@@ -80,7 +80,9 @@ def test_taking_an_import_back_leaves_the_store_as_it_was(store, judged):
 
 def test_a_label_that_a_person_used_elsewhere_outlives_its_import(store):
     import_csv(store, statement("2024-03-01,TESCO,-1.00", header=PLAIN), "own.csv")
-    batch = import_csv(store, statement("2024-03-02,SHELL,-2.00,fuel", "2024-03-03,BAKER,-3.00,food"), "b.csv")["batch_id"]
+    batch = import_csv(store, statement("2024-03-02,SHELL,-2.00,fuel", "2024-03-03,BAKER,-3.00,food"), "b.csv")[
+        "batch_id"
+    ]
     verdict(store, ids_by_description(store)["TESCO"], 2, "yes")
     importing.undo_import(store, batch)
     assert [label.name for label in store.view().labels] == ["food"]
@@ -287,7 +289,9 @@ def test_home_names_the_one_next_step(store):
 def test_the_counts_of_an_export_are_those_of_its_rows(trained):
     ids = make_labels(trained, "fun")
     import_csv(trained, MAY.replace(",fun", ",").replace(",groceries\n", ",\n"), "may.csv")
-    import_csv(trained, three_kinds().replace("2024-03", "2024-04").splitlines()[0] + "\n2024-04-01,ZZZ,-1.00,\n", "z.csv")
+    import_csv(
+        trained, three_kinds().replace("2024-03", "2024-04").splitlines()[0] + "\n2024-04-01,ZZZ,-1.00,\n", "z.csv"
+    )
     view = trained.view()
     verdict(trained, view.columns.ids[-1], ids[0], "yes")
     rows = list(exporting.records(trained.view()))

@@ -35,7 +35,10 @@ def _one_thread():
 def taught(store: Store) -> Store:
     """Three kinds of judged transactions; some more that are open, of which two have single verdicts."""
     import_csv(store, three_kinds())
-    rows = (f"2024-04-{day:02d},{shop} {town},-1.00" for day, (shop, town) in enumerate(zip(["TESCO", "BP"] * 6, "abcdefghijkl"), 1))
+    rows = (
+        f"2024-04-{day:02d},{shop} {town},-1.00"
+        for day, (shop, town) in enumerate(zip(["TESCO", "BP"] * 6, "abcdefghijkl"), 1)
+    )
     import_csv(store, statement(*rows, header="date,description,amount"), "april.csv")
     ids = ids_by_description(store)
     verdict(store, ids["TESCO a"], 1, "yes")
@@ -170,7 +173,9 @@ def test_what_changed_since_the_last_run_is_counted(taught):
     assert after["last_run_id"] == report["run_id"]
 
 
-@pytest.mark.parametrize("text", ["", "2024-03-01,TESCO,-1.00,\n", "2024-03-01,TESCO,-1.00,a\n2024-03-02,TESCO,-1.00,b\n"])
+@pytest.mark.parametrize(
+    "text", ["", "2024-03-01,TESCO,-1.00,\n", "2024-03-01,TESCO,-1.00,a\n2024-03-02,TESCO,-1.00,b\n"]
+)
 def test_too_little_to_learn_from_is_said(store, text):
     make_labels(store, "a", "b")
     if text:
@@ -200,7 +205,9 @@ def leftovers(store: Store) -> list[str]:
     return sorted(path.name for folder in folders if folder.exists() for path in folder.iterdir())
 
 
-@pytest.mark.parametrize("stage", ["Reading descriptions", "Training", "Choosing thresholds", "Loading the encoder", "Tagging"])
+@pytest.mark.parametrize(
+    "stage", ["Reading descriptions", "Training", "Choosing thresholds", "Loading the encoder", "Tagging"]
+)
 @pytest.mark.parametrize("head", ["logistic", "feedforward"])
 def test_a_training_that_was_stopped_leaves_no_run(taught, stage, head):
     before = train(taught, promote_it=True)["run_id"]
@@ -306,9 +313,7 @@ def test_the_starter_is_only_measured_on_descriptions_it_never_saw(taught, tmp_p
     learned = taught.bundle(train(taught)["run_id"])
     other = Store(Settings(home=tmp_path / "other", author="bob"))
     other.encoding.use(taught.encoding.encoder)
-    starter = replace(
-        learned, run_id=STARTER, evidence={"seen_groups": group_hashes(taught.view().columns.groups)}
-    )
+    starter = replace(learned, run_id=STARTER, evidence={"seen_groups": group_hashes(taught.view().columns.groups)})
     write_bundle(other.settings.starter_path, starter)
     seen = [line.split(",")[1] for line in three_kinds().splitlines()[1:6]]
     rows = [f"2025-01-0{day},{shop},-1.00,groceries" for day, shop in enumerate(seen, 1)]

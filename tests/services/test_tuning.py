@@ -172,7 +172,10 @@ def test_the_panel_draws_on_out_of_fold_probabilities(trained):
 
 
 def test_a_row_judged_after_the_training_is_measured_once_its_description_is_new(trained):
-    rows = ["2024-05-01,ALDI groceries unheard,-1.00,groceries", f"2024-05-02,{three_kinds().splitlines()[1].split(',')[1]},-1.00,groceries"]
+    rows = [
+        "2024-05-01,ALDI groceries unheard,-1.00,groceries",
+        f"2024-05-02,{three_kinds().splitlines()[1].split(',')[1]},-1.00,groceries",
+    ]
     import_csv(trained, statement(*rows), "may.csv")
     panel = tuning.panel(trained)
     assert panel.n_transactions == 43
@@ -190,7 +193,9 @@ def test_the_optimum_is_the_best_point_of_the_grid_and_needs_ten_descriptions(tr
             assert (each.tuned, each.optimum, each.saved) == (False, None, 0.5)
             assert "n = 9" in each.note
             continue
-        best = max(2 * (each.truth & (each.scores >= t)).sum() / (each.truth.sum() + (each.scores >= t).sum()) for t in GRID)
+        best = max(
+            2 * (each.truth & (each.scores >= t)).sum() / (each.truth.sum() + (each.scores >= t).sum()) for t in GRID
+        )
         present = each.scores >= each.optimum
         assert 2 * (each.truth & present).sum() / (each.truth.sum() + present.sum()) == best
         assert (each.tuned, each.note, each.saved) == (True, "", each.optimum)

@@ -17,7 +17,6 @@ from tagger.storage import schema
 from tagger.storage.database import Database
 from tagger.storage.transactions import Batch, add_batch, batches
 
-
 AT = datetime.fromisoformat("2024-03-01T12:00")  # UTC, without a zone: what SQLite gives back
 
 
@@ -45,7 +44,7 @@ def test_a_write_is_there_when_the_block_ends(db):
 
 
 def test_a_write_that_fails_halfway_leaves_nothing_and_no_revision(db):
-    with pytest.raises(ZeroDivisionError), db.write("transactions") as connection:  # noqa: PT012 - it fails after a row
+    with pytest.raises(ZeroDivisionError), db.write("transactions") as connection:
         add_batch(connection, batch(1))
         raise ZeroDivisionError
     assert ids(db) == []

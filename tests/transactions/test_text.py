@@ -39,7 +39,7 @@ def test_the_encoder_sees_text_without_card_numbers_and_control_characters(descr
         ("TESCO 1", "TESCO 2", False),
     ],
 )
-def test_descriptions_are_equal_but_for_case_and_spacing(one: str, other: str, equal: bool) -> None:  # noqa: FBT001
+def test_descriptions_are_equal_but_for_case_and_spacing(one: str, other: str, equal: bool) -> None:
     assert (fold_description(one) == fold_description(other)) is equal
 
 
