@@ -109,7 +109,11 @@ def move(slider: Locator, threshold: float) -> None:
 
 def press_thumb(page: Page, slider: Locator) -> tuple[float, float]:
     slider.scroll_into_view_if_needed()
-    box = slider.bounding_box()
+    # The page may still be moving: fonts that arrive late and Streamlit's own layout shift the cards once.
+    before, box = None, slider.bounding_box()
+    while box != before:
+        page.wait_for_timeout(150)
+        before, box = box, slider.bounding_box()
     assert box is not None
     x, y = thumb_x(slider), box["y"] + box["height"] / 2
     page.mouse.move(x, y)

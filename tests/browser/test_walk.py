@@ -64,7 +64,10 @@ def drag_a_slider(page: Page, frames: list[bytes | str]) -> None:
     expect(slider).to_be_visible(timeout=SLOW)
     settled(page)
     slider.scroll_into_view_if_needed()
-    box = slider.bounding_box()
+    before_box, box = None, slider.bounding_box()
+    while box != before_box:  # until the page stands still
+        page.wait_for_timeout(150)
+        before_box, box = box, slider.bounding_box()
     assert box is not None
     middle = box["y"] + box["height"] / 2
     value = float(slider.input_value())
