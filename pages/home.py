@@ -5,12 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from tagger.services import home, importing
-from tagger.ui import session, widgets
+from tagger.ui import messages, session, widgets
 
 state = session.open_page("Transaction Tagger")
 here = home.overview(state.store)
-job = widgets.job_status(state, ("import", "tag", "train"))
-widgets.job_ending(job)
+job = widgets.job_status(state, ("import", "remove", "tag", "train"))
 busy = job is not None and job.running
 
 if here.n_transactions == 0:
@@ -20,7 +19,7 @@ if here.n_transactions == 0:
     )
     columns = st.columns([1, 1, 2])
     if columns[0].button("Try it with sample data", type="primary", width="stretch", disabled=busy):
-        with widgets.user_errors():
+        with messages.user_errors():
             state.jobs.start("import", lambda progress: importing.import_sample(state.store, progress))
             st.rerun()
     if columns[1].button("Upload a statement", width="stretch"):
@@ -47,5 +46,5 @@ else:
                     "This removes the sample's transactions, your corrections on them, and the runs that learned from "
                     "them. Your own transactions and corrections stay.",
                     "Remove sample data",
-                    lambda: importing.remove_sample(state.store),
+                    lambda: state.jobs.run("remove", lambda _: importing.remove_sample(state.store)),
                 )

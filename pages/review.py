@@ -11,15 +11,15 @@ widgets.job_status(state, ("import", "tag"))
 view = state.store.view()
 wanted = filters.review_filter(view)
 found = review.find(view, wanted)
-page = filters.page(found, asked=wanted)
-ids = state.pin((wanted, page), filters.on_page(found, page))
+ids = state.pin((wanted, view.rows_of), found.ids)
+page = filters.page(len(ids), found.n_open, asked=wanted)
 transaction_list(
     ListPage(
         labels=widgets.list_labels(view.labels),
-        days=widgets.list_days(review.rows(state.store.view(), ids)),
+        days=widgets.list_days(review.rows(view, filters.on_page(ids, page))),
         empty=EmptyText(*filters.empty_text(view, wanted)),
     ),
     key="list",
     on_operations=lambda operations: widgets.store_operations(state, operations),
 )
-filters.next_page(found, page)
+filters.next_page(len(ids), page)

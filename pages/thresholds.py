@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from tagger.services import tuning
-from tagger.ui import session, widgets
+from tagger.ui import messages, session, widgets
 from tagger.ui.components.threshold_panel import threshold_panel
 
 state = session.open_page("Thresholds")
@@ -14,7 +14,7 @@ widgets.job_status(state, ("import", "tag", "train"))
 
 @st.fragment
 def tune() -> None:
-    with widgets.user_errors():
+    with messages.user_errors():
         panel = tuning.panel(state.store)
         widgets.nothing_to_tune(panel)
         bar, changes = st.container(), st.expander("What would change")
@@ -22,7 +22,7 @@ def tune() -> None:
             widgets.panel_labels(panel),
             measured_on=panel.measured_on,
             key="panel",
-            on_commit=lambda thresholds: tuning.keep_draft(state.store, panel.run_id, thresholds),
+            on_commit=messages.callback(lambda thresholds: tuning.keep_draft(state.store, panel.run_id, thresholds)),
         )
         flips = tuning.flips(state.store, panel.saved, panel.drafts)
         with bar:

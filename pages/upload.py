@@ -5,11 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from tagger.services import importing
-from tagger.ui import session, statements, widgets
+from tagger.ui import messages, session, statements, widgets
 
 state = session.open_page("Upload")
 job = widgets.job_status(state, ("import", "tag", "train"))
-widgets.job_ending(job)
 busy = job is not None and job.running
 
 files = st.file_uploader(
@@ -19,21 +18,22 @@ files = st.file_uploader(
     key="files",
 )
 uploads = []
-for position, file in enumerate(files):
-    with st.container(border=True), widgets.user_errors():
-        uploads.append(statements.mapping(file.name, file.getvalue(), key=f"file{position}"))
+for file in files:
+    with st.container(border=True), messages.user_errors():
+        uploads.append(statements.mapping(state.store, file.name, file.getvalue(), key=file.file_id))
+ready = [upload for upload in uploads if upload is not None]
 if files:
     label = "Import" if len(files) == 1 else f"Import {len(files)} files"
-    if st.button(label, type="primary", disabled=busy or len(uploads) < len(files)):
-        with widgets.user_errors():
-            state.jobs.start("import", lambda progress: importing.import_files(state.store, uploads, progress))
+    if st.button(label, type="primary", disabled=busy or len(ready) < len(files)):
+        with messages.user_errors():
+            state.jobs.start("import", lambda progress: importing.import_and_file(state.store, ready, progress))
             st.rerun()
-if job is not None and job.kind == "import" and job.state == "done":
-    statements.report(job.result)
+batches = importing.batches(state.store)
+done = statements.just_imported(job, batches)
+if done is not None:
+    statements.report(done)
     if st.button("Review them", type="primary" if not files else "secondary"):
         st.switch_page("pages/review.py")
-
-batches = importing.batches(state.store)
 if batches:
     st.subheader("Imports so far")
     chosen = statements.batch_list(batches)
@@ -41,7 +41,7 @@ if batches:
         widgets.confirm(
             f"This removes the import's {chosen.n_added:,} transactions and what was decided about them.",
             "Take this import back",
-            lambda: importing.undo_import(state.store, chosen.id),
+            lambda: state.jobs.run("remove", lambda _: importing.undo_import(state.store, chosen.id)),
         )
 elif not files:
     st.info("Nothing has been imported yet. Choose a file above, or try the sample on the Home page.")

@@ -154,10 +154,8 @@ def _import(options: argparse.Namespace, settings: Settings) -> Result:
         raise UsageError("Name the files to import, or one import to undo.", hint="Say: tagger import FILE…")
     store = Store(settings)
     if options.undo is not None:
-        return importing.undo_import(store, options.undo)
-    uploads = importing.read_uploads(
-        options.files, _read_options(options), options.account, limit_mb=settings.upload_limit_mb
-    )
+        return _job(store, "remove", lambda _: importing.undo_import(store, options.undo))
+    uploads = importing.read_uploads(options.files, _read_options(options), options.account)
     return _job(store, "import", lambda progress: importing.import_files(store, uploads, progress))
 
 

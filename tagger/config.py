@@ -20,7 +20,6 @@ class Settings:
     encoder: str | None = None  # None: the weights installed with the requirements; else a folder or a hub name
     max_length: int = 64  # tokens; bank descriptions are short (13.5 tokens on average), longer ones are cut
     batch_size: int = 128  # texts; measured best on 2 cores, length-sorted
-    upload_limit_mb: int = 200  # also in .streamlit/config.toml; a million rows are about 70 MB
     author: str = "local"  # who a verdict is signed with when nobody signs in
 
     @property

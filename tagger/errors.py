@@ -3,6 +3,8 @@
 Anything else (a wrong shape, a broken invariant) stays a plain Python error and crashes visibly.
 """
 
+COLUMNS_SHOWN, NAME_SHOWN = 20, 60  # of a table with hundreds of columns; characters of a name
+
 
 class TaggerError(Exception):
     """The base of every mistake that a person can mend."""
@@ -21,13 +23,25 @@ class UnreadableFileError(TaggerError):
     hint = "Export the statement again as CSV, and check that the file opens in a spreadsheet."
 
 
+class OneColumnError(UnreadableFileError):
+    """A file has a single column that cannot be a description: most likely its delimiter was not found."""
+
+    hint = "Columns must be separated by a comma, semicolon, tab or pipe. Check how your file separates them."
+
+    def __init__(self, delimiter: str) -> None:
+        super().__init__(f"Only one column was found with the delimiter {delimiter!r}.")
+
+
 class MissingColumnError(TaggerError):
     """A statement lacks a column the tagger needs."""
 
     hint = "Choose the column by hand, or rename it in the file."
 
-    def __init__(self, missing: str, found: list[str]) -> None:
-        super().__init__(f"No column that could be the {missing}. Columns found: {', '.join(found) or 'none'}.")
+    def __init__(self, message: str, found: list[str], *, hint: str | None = None) -> None:
+        shown = [name if len(name) <= NAME_SHOWN else f"{name[:NAME_SHOWN]}…" for name in found[:COLUMNS_SHOWN]]
+        more = f" and {len(found) - len(shown):,} more" if len(found) > len(shown) else ""
+        super().__init__(f"{message} Columns found: {', '.join(shown) or 'none'}{more}.", hint=hint)
+        self.found = found
 
 
 class EncoderError(TaggerError):
@@ -66,6 +80,10 @@ class BundleError(TaggerError):
     """A run on disk cannot be read by this version."""
 
     hint = "Train again, or update Transaction Tagger."
+
+
+class StorageError(TaggerError):
+    """The disk or the database refuses to take something."""
 
 
 class SettingError(TaggerError):

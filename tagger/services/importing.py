@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,14 +21,14 @@ from tagger.storage import judgements, labels, transactions
 from tagger.storage.database import Connection
 from tagger.storage.judgements import Operation
 from tagger.storage.transactions import Batch, TransactionRow
-from tagger.transactions.detection import ReadOptions
 from tagger.transactions.identity import transaction_ids
-from tagger.transactions.readers import preview as read_preview
-from tagger.transactions.readers import read_statement
+from tagger.transactions.layout import ReadOptions
+from tagger.transactions.readers import SIZE_LIMIT, read_statement
 from tagger.transactions.transaction import RowError, Statement
 
-preview = read_preview
+logger = logging.getLogger(__name__)
 
+ERRORS_KEPT = 100
 SHOWN = 120  # characters of a label's name repeated in an error
 SAMPLE_STATEMENTS = ("household-current.csv", "household-card.csv", "firm-business.csv")
 
@@ -41,7 +43,7 @@ class Upload:
     account: str = ""
 
 
-def read_uploads(paths: Sequence[Path], options: ReadOptions, account: str, limit_mb: int) -> list[Upload]:
+def read_uploads(paths: Sequence[Path], options: ReadOptions, account: str) -> list[Upload]:
     """Files from disk.
 
     Raises
@@ -53,9 +55,9 @@ def read_uploads(paths: Sequence[Path], options: ReadOptions, account: str, limi
     for path in paths:
         try:
             size = path.stat().st_size
-            if size > limit_mb * 2**20:
+            if size > SIZE_LIMIT:
                 raise UnreadableFileError(
-                    f"{path.name} has {size / 2**20:.0f} MB; the limit is {limit_mb} MB.",
+                    f"{path.name} has {size / 2**20:.0f} MB; the limit is {SIZE_LIMIT // 2**20} MB.",
                     hint="Split the file, or export a shorter period.",
                 )
             uploads.append(Upload(path.name, path.read_bytes(), options, account))
@@ -97,6 +99,8 @@ def import_files(
             progress=progress.report,
             cancelled=progress.cancelled,
         )
+        for note in statement.notes:
+            logger.warning("%s: %s", upload.name, note)
         statements.append(_with_usable_labels(statement))
     progress.stage("Storing")
     batch_id = uuid.uuid4().hex
@@ -106,7 +110,8 @@ def import_files(
         transactions.add_batch(connection, batch)
         files = [_store(store, connection, statement, batch_id) for statement in statements]
         report = {"batch_id": batch_id, "files": files}
-        transactions.set_report(connection, batch_id, _brief(report))
+        kept = [_kept(*each) for each in zip(files, uploads, statements, strict=True)]
+        transactions.set_report(connection, batch_id, {"batch_id": batch_id, "files": kept})
         if any(statement_labels(statement) for statement in statements):
             labels.drop_unused_labels(connection, origin="starter")
         elif not labels.all_labels(connection):
@@ -120,9 +125,14 @@ def import_files(
     return report
 
 
+def import_and_file(store: Store, uploads: Sequence[Upload], progress: Progress) -> dict[str, Any]:
+    """`import_files` as a job: the report lies with the batch, whose id is all that the job keeps."""
+    return {"batch_id": import_files(store, uploads, progress)["batch_id"]}
+
+
 def import_sample(store: Store, progress: Progress) -> dict[str, Any]:
     """Bring in the sample: three statements, the first twelve months of which are sorted already."""
-    return import_files(store, sample_uploads(store), progress, is_sample=True)
+    return {"batch_id": import_files(store, sample_uploads(store), progress, is_sample=True)["batch_id"]}
 
 
 def undo_import(store: Store, batch_id: str) -> dict[str, Any]:
@@ -146,6 +156,20 @@ def remove_sample(store: Store) -> dict[str, Any]:
     with store.db.read() as connection:
         sample = [batch for batch in transactions.batches(connection) if batch.is_sample]
     return _remove(store, sample)
+
+
+def accounts(store: Store) -> list[str]:
+    """The accounts that have rows, the one with most first."""
+    return [name for name, _ in Counter(filter(None, store.view().columns.accounts)).most_common()]
+
+
+def account_of_layout(store: Store, columns: Sequence[str]) -> str | None:
+    """The account that was named when a file with these columns was imported last."""
+    for batch in batches(store):
+        for file in batch.report.get("files", ()):
+            if file.get("columns") == list(columns):
+                return str(file["account"])
+    return None
 
 
 def batches(store: Store) -> list[Batch]:
@@ -297,7 +321,13 @@ def _remove(store: Store, gone: Sequence[Batch]) -> dict[str, Any]:
     }
 
 
-def _brief(report: dict[str, Any]) -> dict[str, Any]:
-    """The report as it is kept: with the first errors only, since a bad file can have a million."""
-    files = [{**file, "errors": file["errors"][:100], "n_errors": len(file["errors"])} for file in report["files"]]
-    return {**report, "files": files}
+def _kept(file: dict[str, Any], upload: Upload, statement: Statement) -> dict[str, Any]:
+    """A file's part of the stored report: the first errors only, since a bad file can have a million."""
+    return {
+        **file,
+        "errors": file["errors"][:ERRORS_KEPT],
+        "n_errors": len(file["errors"]),
+        "notes": list(statement.notes),
+        "account": upload.account,
+        "columns": list(statement.layout.columns),
+    }

@@ -46,7 +46,7 @@ class Jobs:
         return job_id
 
     def run(self, kind: str, work: Work, on_progress: Callable[[Progress], None] | None = None) -> dict[str, Any]:
-        """Run `work` here, under the same lease, and return its result.
+        """Run `work` here, under the same lease, and return its result, which is not kept with the job.
 
         Raises
         ------
@@ -54,7 +54,7 @@ class Jobs:
             If another job is running, here or in another process.
         """
         job_id, progress = self._acquire(kind)
-        return self._run(job_id, progress, work, on_progress)
+        return self._run(job_id, progress, work, on_progress, keep_result=False)
 
     def tidy(self) -> None:
         """Mark what a killed process left running, and sweep what it left half-written."""
@@ -64,16 +64,20 @@ class Jobs:
         if free:
             self._store.sweep()
 
-    def latest(self, kind: str | None = None) -> JobRow | None:
+    def latest(self) -> JobRow | None:
         """The true state of the job that was started last, whoever started it."""
         with self._db.read() as connection:
-            job = jobs.latest(connection, kind)
+            job = jobs.latest(connection)
         if job is not None and job.running and job.id not in self._running:
             with self._db.write() as connection:
                 jobs.reap(connection, at=now(), clock=time.time())
             with self._db.read() as connection:
-                job = jobs.latest(connection, kind)
+                job = jobs.latest(connection)
         return job
+
+    def is_own(self, job: JobRow) -> bool:
+        """Whether this process started the job."""
+        return job.owner == jobs.this_process()
 
     def progress(self, job_id: str) -> Progress | None:
         """Fresh progress of a job of this process, its training curve included."""
@@ -102,14 +106,20 @@ class Jobs:
 
     def _run_quietly(self, job_id: str, progress: Progress, work: Work) -> None:
         try:
-            self._run(job_id, progress, work, None)
+            self._run(job_id, progress, work, None, keep_result=True)
         except TaggerError:
             pass  # recorded with the job; every tab shows it
         except Exception:  # noqa: BLE001 - recorded too; a thread has nobody to raise to
             traceback.print_exc()
 
     def _run(
-        self, job_id: str, progress: Progress, work: Work, on_progress: Callable[[Progress], None] | None
+        self,
+        job_id: str,
+        progress: Progress,
+        work: Work,
+        on_progress: Callable[[Progress], None] | None,
+        *,
+        keep_result: bool,
     ) -> dict[str, Any]:
         ended = threading.Event()
         beat = threading.Thread(target=self._beat, args=(job_id, progress, ended, on_progress), daemon=True)
@@ -129,7 +139,8 @@ class Jobs:
             beat.join()
             try:
                 with self._db.write() as connection:
-                    jobs.release(connection, job_id, state, at=now(), result=result, error=error)
+                    kept = result if keep_result else None
+                    jobs.release(connection, job_id, state, at=now(), result=kept, error=error)
             finally:
                 # Even where the disk was too full to write it down: a job that has ended is not alive.
                 self._running.pop(job_id, None)

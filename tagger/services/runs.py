@@ -96,13 +96,13 @@ def discard(store: Store, run_id: str) -> dict[str, Any]:
     NotFoundError
         If there is no such run, or it is the starter.
     """
-    bundle = store.bundle(run_id)
-    if bundle.run_id == STARTER:
+    if run_id == STARTER:
         raise NotFoundError("The starter cannot be discarded.", hint="Promote another run instead.")
+    full_id = store.folder(run_id).name  # the run is not read: a damaged one has to go too
     with store.db.write("runs") as connection:
-        runs.discard_run(connection, bundle.run_id, now())
-    store.remove_bundle(bundle.run_id)
-    return {"run_id": bundle.run_id, "discarded": True}
+        runs.discard_run(connection, full_id, now())
+    store.remove_bundle(full_id)
+    return {"run_id": full_id, "discarded": True}
 
 
 def discard_sample_runs(connection: Connection) -> list[str]:

@@ -228,7 +228,7 @@ class Store:
             known = [run.id for run in runs.runs(connection)]
         if prefix in known:
             return prefix
-        matches = [run_id for run_id in known if run_id.startswith(prefix)]
+        matches = [run_id for run_id in known if prefix and run_id.startswith(prefix)]
         if len(matches) != 1:
             raise NotFoundError(f"There is no run {prefix!r}.", hint="List the runs: tagger runs list.")
         return matches[0]

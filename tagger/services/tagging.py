@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from tagger.errors import EncoderError
+from tagger.errors import BusyError, CancelledError, EncoderError
 from tagger.services.encoding import CHUNK, Encoding
+from tagger.services.jobs import Jobs
 from tagger.services.progress import Progress
 from tagger.services.store import Store
+from tagger.storage.jobs import JobRow
 from tagger.storage.matrices import KeyedMatrix, text_key
 from tagger.storage.runs import Bundle
 
@@ -37,6 +40,43 @@ def model_of(encoding: Encoding, bundle: Bundle) -> Model:
         )
     recipe = Recipe.from_dict(bundle.recipe)
     return Model.from_tensors(recipe.features, recipe.head, bundle.head)
+
+
+def keep_tagged(store: Store, jobs: Jobs) -> None:
+    """Start tagging in the background if stored rows have no probabilities yet and nothing else runs.
+
+    Not where this process tried, and a person stopped it or it failed: that is theirs to start again.
+    """
+    if store.view().tagging.n_waiting == 0:
+        return
+    latest = jobs.latest()
+    if latest is not None and (latest.running or (jobs.is_own(latest) and gave_up(latest))):
+        return
+    with suppress(BusyError):
+        start_tagging(store, jobs)
+
+
+def start_tagging(store: Store, jobs: Jobs) -> None:
+    """Tag what waits, in the background.
+
+    Raises
+    ------
+    BusyError
+        If another job is running.
+    """
+
+    def work(progress: Progress) -> dict[str, Any]:
+        try:
+            return tag_all(store, progress)
+        except CancelledError:
+            raise CancelledError("Tagging was stopped.", hint="What was tagged so far keeps its tags.") from None
+
+    jobs.start("tag", work)
+
+
+def gave_up(job: JobRow) -> bool:
+    """Whether a tagging job left rows without tags."""
+    return job.kind == "tag" and not job.running and (job.state != "done" or bool((job.result or {}).get("refused")))
 
 
 def tag_all(store: Store, progress: Progress) -> dict[str, Any]:

@@ -111,9 +111,11 @@ class View:
     tagging: Tagging
     sample_batches: frozenset[str]
 
-    @cached_property
-    def label_by_id(self) -> dict[int, Label]:
-        return {label.id: label for label in self.labels}
+    @property
+    def rows_of(self) -> tuple[object, ...]:
+        """What a list of rows was made from besides verdicts: it differs when rows came or went, or tags changed."""
+        now = self.tagging
+        return self.columns, now.run_id, now.threshold_version_id, now.n_waiting == 0
 
     @cached_property
     def column_of(self) -> dict[int, int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
-from tagger.errors import TaggerError
+from tagger.errors import StorageError
 
 FULL = "Free some space, then try again. What was stored before is safe."
 READ_ONLY = "Check who may write to the folder, or choose another one with TAGGER_HOME."
@@ -34,17 +34,17 @@ _SQLITE_ERRORS = {
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn what the disk or the database file refuses into a TaggerError that names `path`."""
+    """Turn what the disk or the database file refuses into a StorageError that names `path`."""
     try:
         yield
     except OSError as error:
         known = _OS_ERRORS.get(error.errno or 0)
         if known is None:
             raise
-        raise TaggerError(f"{known[0]}: {path}.", hint=known[1]) from error
+        raise StorageError(f"{known[0]}: {path}.", hint=known[1]) from error
     except DBAPIError as error:
         name = str(getattr(error.orig, "sqlite_errorname", ""))
         known = next((words for prefix, words in _SQLITE_ERRORS.items() if name.startswith(prefix)), None)
         if known is None:
             raise
-        raise TaggerError(f"{known[0]}: {path}.", hint=known[1]) from error
+        raise StorageError(f"{known[0]}: {path}.", hint=known[1]) from error

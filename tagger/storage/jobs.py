@@ -130,12 +130,9 @@ def held(connection: Connection) -> bool:
     return connection.execute(select(schema.leases.c.job_id).where(schema.leases.c.name == LEASE)).first() is not None
 
 
-def latest(connection: Connection, kind: str | None = None) -> JobRow | None:
+def latest(connection: Connection) -> JobRow | None:
     """The job that was started last."""
-    query = select(schema.jobs)
-    if kind is not None:
-        query = query.where(schema.jobs.c.kind == kind)
-    row = connection.execute(query.order_by(schema.jobs.c.started_at.desc()).limit(1)).mappings().first()
+    row = connection.execute(select(schema.jobs).order_by(schema.jobs.c.started_at.desc()).limit(1)).mappings().first()
     return None if row is None else _job(row)
 
 

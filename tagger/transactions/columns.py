@@ -253,7 +253,9 @@ class _Assignment:
         alike = [found for found in names if found.strip().casefold() == name.strip().casefold()]
         if len(alike) == 1:
             return alike[0]
-        raise MissingColumnError(f"{role} under the name {name!r}", list(names))
+        raise MissingColumnError(
+            f"No column {name!r} for the {role}.", list(names), hint="Write the name as it stands in the file."
+        )
 
     def _cells(self, name: str | None) -> list[str]:
         return [] if name is None else list(self.columns[self.layout.columns.index(name)].cells)
@@ -350,7 +352,7 @@ class _Assignment:
             if score > best_score:
                 best, best_score = column.name, score
         if best is None:
-            raise MissingColumnError("description", list(self.layout.columns))
+            raise MissingColumnError("No column that could be the description.", list(self.layout.columns))
         return best
 
     def _sure_labels(self) -> str | None:

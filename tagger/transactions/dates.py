@@ -168,6 +168,18 @@ def order_of(date_format: str) -> DateOrder:
     return "dmy" if order == "dmy" else "mdy" if order == "mdy" else "ymd"
 
 
+def same_order(one: str, other: str) -> bool:
+    """Tell whether two formats have day, month and year in the same order; one without a day has the year first."""
+    return _order_or_year_first(one) == _order_or_year_first(other)
+
+
+def _order_or_year_first(date_format: str) -> DateOrder:
+    try:
+        return order_of(date_format)
+    except SettingError:
+        return "ymd"
+
+
 def _date(year: str, month: str, day: str) -> date | None:
     month_number = int(month) if month.isdigit() else _MONTH_OF.get(_fold(month), 0)
     number = int(year)

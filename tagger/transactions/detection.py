@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 
-from tagger.errors import SettingError, UnreadableFileError
+from tagger.errors import OneColumnError, SettingError, UnreadableFileError
 from tagger.transactions.columns import (
     DESCRIPTION,
     ROLES,
@@ -109,10 +109,7 @@ def layout_of_lines(lines: list[str], encoding: str, options: ReadOptions) -> La
         explanations=tuple(line for line in told_lines if line),
     )
     if len(names) == 1 and options.description_column is None and name_score(DESCRIPTION, names[0]) < 2:
-        raise UnreadableFileError(
-            f"Only one column was found with the delimiter {delimiter!r}.",
-            hint="Columns must be separated by a comma, semicolon, tab or pipe; choose the one your file uses.",
-        )
+        raise OneColumnError(delimiter)
     return assign_columns(layout, rows, options)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
 import streamlit as st
 
 from tagger.services import review
-from tagger.services.review import CONFIRMED_ONLY, EVERYTHING, OPEN, PAGE_SIZE, Filter, Found
+from tagger.services.review import CONFIRMED_ONLY, EVERYTHING, OPEN, PAGE_SIZE, Filter
 from tagger.services.view import View
+from tagger.ui.widgets import counted
 
 STATES = {"All": EVERYTHING, "To review": OPEN, "Confirmed": CONFIRMED_ONLY}
 
@@ -32,9 +34,9 @@ def review_filter(view: View) -> Filter:
         return replace(so_far, tags=_tags(view, so_far))
 
 
-def page(found: Found, *, asked: Filter) -> int:
-    """Which page, counted from 1; the first one again when something else is asked for."""
-    n_pages = max(1, -(-len(found.ids) // PAGE_SIZE))
+def page(n_rows: int, n_open: int, *, asked: Filter) -> int:
+    """Which page of that many rows, counted from 1; the first one again when something else is asked for."""
+    n_pages = max(1, -(-n_rows // PAGE_SIZE))
     if st.session_state.get("asked") != asked:
         if "asked" in st.session_state:
             st.session_state["page"] = 1
@@ -42,16 +44,16 @@ def page(found: Found, *, asked: Filter) -> int:
     if st.session_state.get("page", 1) > n_pages:
         st.session_state["page"] = n_pages
     line = st.columns([2, 3], vertical_alignment="center")
-    line[0].caption(f"{len(found.ids):,} transactions · {found.n_open:,} to review")
+    line[0].caption(f"{counted(n_rows, 'transaction')} · {n_open:,} to review")
     if n_pages == 1:
         return 1
     with line[1]:
         return st.pagination(n_pages, key="page", max_visible_pages=5)
 
 
-def next_page(found: Found, number: int) -> None:
+def next_page(n_rows: int, number: int) -> None:
     """A way on at the end of the list, where the eye is."""
-    if number * PAGE_SIZE < len(found.ids):
+    if number * PAGE_SIZE < n_rows:
         st.button("Next page", on_click=_turn, args=(number + 1,), icon=":material/arrow_forward:")
 
 
@@ -59,8 +61,9 @@ def _turn(number: int) -> None:
     st.session_state["page"] = number
 
 
-def on_page(found: Found, number: int) -> tuple[str, ...]:
-    return found.ids[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+def on_page(ids: Sequence[str], number: int) -> Sequence[str]:
+    """The rows of one page."""
+    return ids[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
 
 
 def empty_text(view: View, wanted: Filter) -> tuple[str, str]:

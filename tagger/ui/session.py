@@ -5,16 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import streamlit as st
 
 from tagger.config import Settings
-from tagger.errors import BusyError, TaggerError
+from tagger.errors import TaggerError
+from tagger.services import runs
 from tagger.services.jobs import Jobs
 from tagger.services.store import Store
-from tagger.services.tagging import tag_all
-from tagger.storage.jobs import JobRow
+from tagger.services.tagging import keep_tagged
+from tagger.storage.runs import STARTER
+from tagger.ui import messages
 
 FIRST_SCREEN = 1.5  # seconds from the first visit until the encoder is loaded in the background
 
@@ -26,23 +28,26 @@ class Session:
     Attributes
     ----------
     store, jobs : shared by all tabs.
-    pinned : the rows that Review shows, by what was asked for; a confirmed row does not vanish under the pointer.
-    seen_jobs : ids of jobs whose end this tab has already reacted to.
+    page : the screen that is open.
+    pinned : the rows that Review shows, by what was asked for; a confirmed row does not vanish under the pointer, and
+        turning the page does not skip those that moved up.
     """
 
     store: Store
     jobs: Jobs
-    pinned: tuple[object, Sequence[str]] | None = None
-    seen_jobs: set[str] = field(default_factory=set)
+    page: str = ""
+    pinned: tuple[object, tuple[str, ...]] | None = None
 
-    def pin(self, asked: object, ids: Sequence[str]) -> Sequence[str]:
+    def enter(self, page: str) -> None:
+        """Open a screen; coming from another one, everything is looked up afresh."""
+        if page != self.page:
+            self.page, self.pinned = page, None
+
+    def pin(self, asked: object, ids: Sequence[str]) -> tuple[str, ...]:
         """The rows for what was asked: those of the first time, until something else is asked."""
         if self.pinned is None or self.pinned[0] != asked:
             self.pinned = (asked, tuple(ids))
         return self.pinned[1]
-
-    def unpin(self) -> None:
-        self.pinned = None
 
 
 @st.cache_resource(show_spinner=False)
@@ -83,24 +88,21 @@ def open_page(title: str) -> Session:
     """Start a page: its title, this tab's session, and tagging under way where rows still wait for it."""
     st.html(LAYOUT)
     st.title(title, anchor=False)
-    session = current()
-    keep_tagged(session)
+    session: Session | None = None
+    try:
+        session = current()
+        session.enter(title)
+        keep_tagged(session.store, session.jobs)
+    except TaggerError as error:
+        messages.show(error)
+        if session is not None:
+            _offer_starter(session)
+        st.stop()
     return session
 
 
-def keep_tagged(session: Session) -> None:
-    """Start tagging in the background if stored rows have no probabilities yet and nothing else runs."""
-    if session.store.view().tagging.n_waiting == 0:
-        return
-    latest = session.jobs.latest()
-    if latest is not None and (latest.running or (latest.kind == "tag" and _gave_up(latest))):
-        return
-    try:
-        session.jobs.start("tag", lambda progress: tag_all(session.store, progress))
-    except BusyError:
-        return
-
-
-def _gave_up(job: JobRow) -> bool:
-    """Whether trying again would end the same way."""
-    return job.state == "failed" or bool((job.result or {}).get("refused"))
+def _offer_starter(session: Session) -> None:
+    """A way on where the run in use cannot be read."""
+    if runs.current_id(session.store) != STARTER and st.button("Tag with the starter instead", type="primary"):
+        runs.promote(session.store, STARTER)
+        st.rerun()

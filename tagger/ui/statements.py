@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
 
-from tagger.services.importing import Upload, preview
+from tagger.errors import MissingColumnError, OneColumnError
+from tagger.services import importing
+from tagger.services.importing import Upload
+from tagger.services.store import Store
+from tagger.storage.jobs import JobRow
 from tagger.storage.transactions import Batch
-from tagger.transactions.detection import ReadOptions
-from tagger.transactions.readers import Preview
-from tagger.ui import widgets
+from tagger.transactions.dates import same_order
+from tagger.transactions.layout import ReadOptions
+from tagger.transactions.readers import Preview, preview
+from tagger.ui import messages, widgets
 
 NONE = "(none)"
 ROLES = {
@@ -26,6 +30,9 @@ ROLES = {
     "currency_column": "Currency",
     "labels_column": "Tags",
 }
+AS_FOUND = "as found"
+DELIMITERS = {AS_FOUND: None, "commas": ",", "semicolons": ";", "tabs": "\t", "pipes": "|"}
+DATE_ORDERS = {"day first": "DD/MM/YYYY", "month first": "MM/DD/YYYY", "year first": "YYYY-MM-DD"}
 
 
 @dataclass(frozen=True)
@@ -34,40 +41,105 @@ class ChosenBatch:
     n_added: int
 
 
-def mapping(name: str, content: bytes, *, key: str) -> Upload:
-    """One file: the guessed columns, each of which can be changed, and its first rows as they will be read."""
-    guessed = preview(name, content, ReadOptions())
-    st.markdown(f"**{widgets.escape(name)}**")
-    account = st.text_input(
-        "Account",
-        value=Path(name).stem if guessed.layout.account_column is None else "",
-        key=f"{key}:account",
-        help="Keeps equal rows of two accounts apart. Used where the file names no account.",
-    )
+def mapping(store: Store, name: str, content: bytes, *, key: str) -> Upload | None:
+    """One file: the guessed columns, each of which can be changed, and its first rows as they will be read.
+
+    None where it cannot be read yet: then what is asked stands beside the reason.
+    """
+    st.markdown(f"**{messages.escape(name)}**")
+    basics = ReadOptions(delimiter=DELIMITERS[st.session_state.get(f"{key}:delimiter") or AS_FOUND])
+    try:
+        guessed = preview(name, content, basics)
+    except MissingColumnError as error:
+        messages.show(error)
+        needed = st.selectbox(
+            "Description", error.found, index=None, placeholder="The column to tag by", key=f"{key}:needed"
+        )
+        _delimiter(key=key)
+        if needed is None:
+            return None
+        basics = replace(basics, description_column=needed)
+        guessed = preview(name, content, basics)
+    except OneColumnError as error:
+        messages.show(error)
+        _delimiter(key=key)
+        return None
+    account = _account(store, guessed, key=key)
     with st.expander("Columns and signs"):
-        options = _options(guessed, key=key)
+        options = _options(guessed, basics, key=key)
         shown = preview(name, content, options)
-        st.caption(widgets.escape(" ".join(shown.layout.explanations)))
+        st.caption(messages.escape(" ".join(shown.layout.explanations)))
     for note in shown.notes:
-        st.warning(widgets.escape(note), icon=":material/info:")
+        st.warning(messages.escape(note), icon=":material/info:")
+    if shown.layout.dates_ambiguous:
+        told = next(line for line in shown.layout.explanations if line.startswith("Dates: "))
+        st.warning(
+            f"{messages.escape(told)} If that is wrong, change it under “Columns and signs”.", icon=":material/event:"
+        )
     _parsed(shown, key=key)
     return Upload(name, content, options, account)
 
 
-def _options(guessed: Preview, *, key: str) -> ReadOptions:
-    columns = [NONE, *guessed.layout.columns]
-    chosen: dict[str, Any] = {}
+def _account(store: Store, guessed: Preview, *, key: str) -> str:
+    if guessed.layout.account_column is not None:
+        return ""
+    known = importing.accounts(store)
+    likely = importing.account_of_layout(store, guessed.layout.columns)
+    picked = st.selectbox(
+        "Account",
+        known,
+        index=known.index(likely) if likely in known else None,
+        key=f"{key}:account",
+        accept_new_options=True,
+        placeholder="Name the account, if you have more than one",
+        help="Keeps equal rows of two accounts apart. A row is recognized as already here only in its own account.",
+    )
+    return picked or ""
+
+
+def _delimiter(*, key: str) -> None:
+    st.selectbox("Cells are separated by", list(DELIMITERS), key=f"{key}:delimiter")
+
+
+def _options(guessed: Preview, basics: ReadOptions, *, key: str) -> ReadOptions:
+    layout = guessed.layout
+    columns = [NONE, *layout.columns]
     places = st.columns(4)
+    picked: dict[str, str] = {}
     for position, (role, title) in enumerate(ROLES.items()):
-        found = getattr(guessed.layout, role)
-        picked = places[position % 4].selectbox(
+        found = getattr(layout, role)
+        choice = places[position % 4].selectbox(
             title, columns, index=columns.index(found) if found in columns else 0, key=f"{key}:{role}"
         )
-        if picked != (found or NONE):
-            chosen[role] = "" if picked == NONE else picked
+        picked[role] = "" if choice == NONE else choice
+    chosen: dict[str, Any] = {role: name for role, name in picked.items() if name != (getattr(layout, role) or "")}
+    if chosen.keys() & {"debit_column", "credit_column"} and "amount_column" not in chosen:
+        # Whoever names one of the two wants both as they stand, and no single column beside them.
+        chosen |= {
+            "amount_column": "",
+            "debit_column": picked["debit_column"],
+            "credit_column": picked["credit_column"],
+        }
     separator = places[0].text_input("Tags are separated by", value="|", key=f"{key}:separator")
-    invert = places[1].toggle("Spending is written as positive", key=f"{key}:invert")
-    return ReadOptions(**chosen, labels_separator=separator or "|", invert_amounts=invert)
+    if layout.date_column is not None and layout.date_format:
+        orders = list(DATE_ORDERS)
+        found = orders.index(
+            next(name for name, example in DATE_ORDERS.items() if same_order(example, layout.date_format))
+        )
+        order = places[1].selectbox("Dates are written", orders, index=found, key=f"{key}:dates")
+        if orders.index(order) != found:
+            chosen["date_format"] = DATE_ORDERS[order]
+    if any((layout.amount_column, layout.debit_column, layout.credit_column)):
+        mark = places[2].selectbox(
+            "Decimal mark", [".", ","], index=".,".index(layout.decimal_mark), key=f"{key}:decimal"
+        )
+        if mark != layout.decimal_mark:
+            chosen["decimal_mark"] = mark
+    if layout.delimiter:
+        with places[3]:
+            _delimiter(key=key)
+    invert = places[0].toggle("Spending is written as positive", key=f"{key}:invert")
+    return replace(basics, **chosen, labels_separator=separator or "|", invert_amounts=invert)
 
 
 def _parsed(shown: Preview, *, key: str) -> None:
@@ -94,23 +166,29 @@ def _parsed(shown: Preview, *, key: str) -> None:
         _errors([vars_of(error) for error in shown.errors], len(shown.errors), key=f"{key}:preview_errors")
 
 
-def report(result: Mapping[str, Any] | None) -> None:
+def just_imported(job: JobRow | None, batches: Sequence[Batch]) -> Batch | None:
+    """What the newest job brought in, if it is an import that went well and is still here."""
+    brought = (job.result or {}).get("batch_id") if job is not None and job.state == "done" else None
+    return next((batch for batch in batches if batch.id == brought), None)
+
+
+def report(batch: Batch) -> None:
     """What an import did, file by file: every row is accounted for."""
-    for position, file in enumerate((result or {}).get("files", ())):
+    for position, file in enumerate(batch.report.get("files", ())):
         with st.container(border=True):
             st.markdown(
-                f"**{widgets.escape(file['file'])}** · {file['rows']:,} rows: {file['added']:,} added, "
+                f"**{messages.escape(file['file'])}** · {file['rows']:,} rows: {file['added']:,} added, "
                 f"{file['duplicates']:,} already here, {file['skipped']:,} not transactions, "
-                f"{len(file['errors']):,} with errors"
+                f"{file['n_errors']:,} with errors"
             )
             if file["judged"]:
                 st.caption(f"{file['judged']:,} rows came with tags and count as reviewed.")
             if file["conflicts"]:
                 st.caption(f"{file['conflicts']:,} rows had been reviewed here before; your decisions were kept.")
             for note in file.get("notes", ()):
-                st.caption(widgets.escape(note))
+                st.caption(messages.escape(note))
             if file["errors"]:
-                _errors(file["errors"], len(file["errors"]), key=f"errors{position}")
+                _errors(file["errors"], file["n_errors"], key=f"errors{position}")
 
 
 def batch_list(batches: Sequence[Batch]) -> ChosenBatch | None:
@@ -138,7 +216,8 @@ def vars_of(error: Any) -> dict[str, Any]:
 
 
 def _errors(errors: Sequence[Mapping[str, Any]], n_errors: int, *, key: str) -> None:
-    st.markdown(f"{n_errors:,} rows could not be read. The good rows go in.")
+    first = "" if n_errors == len(errors) else f" The first {len(errors):,}:"
+    st.markdown(f"{widgets.counted(n_errors, 'row')} could not be read. The good rows go in.{first}")
     frame = {
         "Line": [error["line"] for error in errors],
         "Column": [error["column"] for error in errors],

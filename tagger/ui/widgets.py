@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,9 +10,8 @@ from typing import Any, cast
 
 import streamlit as st
 
-from tagger.errors import TaggerError
 from tagger.labels.labelset import Label
-from tagger.services import review
+from tagger.services import review, tagging
 from tagger.services.progress import Progress
 from tagger.services.review import Row
 from tagger.services.tuning import Flips, Panel
@@ -33,29 +31,21 @@ from tagger.ui.components.transaction_list import (
     UndoOperation,
     VerdictOperation,
 )
+from tagger.ui.messages import escape, user_errors
 from tagger.ui.session import Session
 
 SYMBOLS = {"GBP": "£", "USD": "$", "EUR": "€", "INR": "₹", "JPY": "¥", "ZAR": "R"}
-JOB_NAMES = {"import": "Import", "tag": "Tagging", "train": "Training"}
-
-
-@contextmanager
-def user_errors() -> Iterator[None]:
-    """Show a mistake that a person can mend as a message with its hint; anything else is a bug and crashes visibly."""
-    try:
-        yield
-    except TaggerError as error:
-        st.error(f"**{escape(str(error))}** {escape(error.hint)}", icon=":material/error:")
-
-
-def escape(text: str) -> str:
-    """Text from data, shown as it is and not read as Markdown."""
-    return "".join(f"\\{character}" if character in "\\`*_{}[]()#+-.!|~<>$:" else character for character in text)
+JOB_NAMES = {"import": "Import", "remove": "Removal", "tag": "Tagging", "train": "Training"}
 
 
 def number(value: float | None) -> str:
     """A score as it is shown everywhere; undefined is n/a, never 0 or 1."""
     return "n/a" if value is None else f"{value:.3f}"
+
+
+def counted(n: int, thing: str) -> str:
+    """`1 transaction`, `2 transactions`."""
+    return f"{n:,} {thing}" + ("" if n == 1 else "s")
 
 
 def tiles(figures: Mapping[str, str], *, helps: Mapping[str, str] | None = None) -> None:
@@ -144,7 +134,7 @@ def panel_labels(panel: Panel) -> list[PanelLabel]:
 
 
 def job_status(session: Session, kinds: Sequence[str], *, curve: bool = False) -> JobRow | None:
-    """Show a running job of these kinds with its progress and a stop button; the newest one of them, running or not.
+    """Show how the newest job stands, if it is of these kinds: its progress and a stop button, or how it ended.
 
     While it runs only this piece of the page is drawn again; when it ends, the page is.
     """
@@ -152,6 +142,7 @@ def job_status(session: Session, kinds: Sequence[str], *, curve: bool = False) -
     if latest is None or latest.kind not in kinds:
         return None
     if not latest.running:
+        _ending(session, latest)
         return latest
 
     @st.fragment(run_every=1.0)
@@ -176,20 +167,26 @@ def job_status(session: Session, kinds: Sequence[str], *, curve: bool = False) -
     return latest
 
 
-def job_ending(job: JobRow | None) -> None:
+def _ending(session: Session, job: JobRow) -> None:
     """Say how a job ended, if it did not end well."""
-    if job is None or job.running or job.state == "done":
-        return
     name = JOB_NAMES.get(job.kind, job.kind)
+    error = job.error or {"message": "", "hint": ""}
+    refused = (job.result or {}).get("refused", ())
     if job.state == "cancelled":
-        st.info(f"{name} was stopped. Nothing was changed.", icon=":material/stop_circle:")
+        st.info(f"**{name} was stopped.** {escape(error['hint'])}", icon=":material/stop_circle:")
     elif job.state == "interrupted":
         st.warning(
-            f"{name} was interrupted when the app closed. Nothing is half-written; start it again when you are ready.",
+            f"{name} was interrupted when the app closed. What is here is whole; start it again when you are ready.",
             icon=":material/warning:",
         )
-    elif job.error:
-        st.error(f"**{escape(job.error['message'])}** {escape(job.error['hint'])}", icon=":material/error:")
+    elif job.state == "failed":
+        st.error(f"**{escape(error['message'])}** {escape(error['hint'])}", icon=":material/error:")
+    elif refused:
+        st.warning(f"**Some rows have no tags.** {escape(' '.join(refused))}", icon=":material/warning:")
+    if tagging.gave_up(job) and st.button("Tag the rest", key="tag_rest"):
+        with user_errors():
+            tagging.start_tagging(session.store, session.jobs)
+            st.rerun()
 
 
 def _progress_text(job: JobRow, progress: Progress | None) -> tuple[str, float]:

@@ -75,7 +75,7 @@ def add_made_up_run(
         created_at="2024-03-01T12:00:00Z",
         encoder="toy",
         recipe={"thresholds": "grid"},
-        labels=tuple((label_id, view.label_by_id[label_id].name) for label_id in label_ids),
+        labels=tuple((label_id, view.labels[view.column_of[label_id]].name) for label_id in label_ids),
         thresholds=tuple(thresholds),
         summary={"micro": {"f1": None}, "macro": {"f1": None}},
         head={"nothing": np.zeros(1)},

@@ -49,7 +49,7 @@ def test_a_job_runs_in_the_background_and_leaves_its_result(store, jobs):
     assert jobs.progress(job_id).done == 3
     held.let_go.set()
     jobs.wait(job_id)
-    job = jobs.latest("import")
+    job = jobs.latest()
     assert (job.state, job.result, job.error) == ("done", {"rows": 3}, None)
     assert job.finished_at >= job.started_at
     assert jobs.progress(job_id) is None

@@ -32,9 +32,9 @@ def release(db, job_id, state="done", **how):
     jobs.ended(job_id)
 
 
-def latest(db, kind=None):
+def latest(db):
     with db.read() as connection:
-        return jobs.latest(connection, kind)
+        return jobs.latest(connection)
 
 
 def own(db, owner):
@@ -121,13 +121,14 @@ def test_progress_is_recorded_and_a_wish_to_stop_is_heard(db):
     assert latest(db).cancel_requested
 
 
-def test_the_latest_job_of_a_kind_is_found_among_others(db):
-    for hour, (job_id, kind) in enumerate((("one", "import"), ("two", "train"), ("three", "import"))):
+def test_the_latest_job_is_the_one_started_last(db):
+    assert latest(db) is None
+    for hour, (job_id, kind) in enumerate((("one", "import"), ("two", "train"))):
         with db.write() as connection:
             jobs.acquire(connection, job_id, kind, at=datetime.fromisoformat(f"2024-03-01T{hour:02d}:00"), clock=NOW)
         release(db, job_id)
-    assert [latest(db, kind).id for kind in (None, "train", "import")] == ["three", "two", "three"]
-    assert latest(db, "tag") is None
+        assert latest(db).id == job_id
+
 
 
 def test_two_processes_that_ask_at_once_do_not_both_get_the_lease(db):

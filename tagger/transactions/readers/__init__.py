@@ -144,8 +144,8 @@ def read_statement(
     UnreadableFileError, MissingColumnError, SettingError, CancelledError
     """
     options = options or ReadOptions()
-    file_hash = hashlib.sha256(content).hexdigest()
     unpacked = _unpack(name, content, size_limit, unpacked_limit)
+    file_hash = hashlib.sha256(unpacked).hexdigest()  # packed or not, an undated row is the same one
     found, source = _open(name, unpacked, options)
     del unpacked
     layout = source.layout(options)
