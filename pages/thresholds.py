@@ -24,6 +24,7 @@ def tune() -> None:
             key="panel",
             on_commit=messages.callback(lambda thresholds: tuning.keep_draft(state.store, panel.run_id, thresholds)),
         )
+        widgets.without_slider(panel)
         flips = tuning.flips(state.store, panel.saved, panel.drafts)
         with bar:
             note = widgets.save_bar(flips, n_changed=panel.n_changed)

@@ -51,7 +51,7 @@ def overview(store: Store) -> Overview:
         )
     elif n_open:
         step = (
-            f"{n_open:,} transactions wait for your eye",
+            f"{n_open:,} transactions wait for your eye" if n_open > 1 else "1 transaction waits for your eye",
             "Confirm what is right, tap a tag that is wrong. Every confirmed row teaches the next run.",
             "Review",
             "pages/review.py",

@@ -55,8 +55,8 @@ def mapping(store: Store, name: str, content: bytes, *, key: str) -> Upload | No
         needed = st.selectbox(
             "Description", error.found, index=None, placeholder="The column to tag by", key=f"{key}:needed"
         )
-        _delimiter(key=key)
         if needed is None:
+            _delimiter(key=key)
             return None
         basics = replace(basics, description_column=needed)
         guessed = preview(name, content, basics)

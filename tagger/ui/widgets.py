@@ -222,6 +222,13 @@ def nothing_to_tune(panel: Panel) -> None:
         )
 
 
+def without_slider(panel: Panel) -> None:
+    """The tags that the run in use has not learned yet."""
+    if panel.labels and panel.unknown:
+        names = ", ".join(panel.unknown[:10]) + (" …" if len(panel.unknown) > 10 else "")
+        st.caption(f"Not learned yet, so without a slider: {escape(names)}. Train a run that knows them.")
+
+
 def save_bar(flips: Flips, *, n_changed: int) -> str | None:
     """What saving would do, and the button; the note when it was pressed. Its height never changes."""
     row = st.columns([4, 3, 2], vertical_alignment="center")

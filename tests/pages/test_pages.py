@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
-from toys import ToyEncoder, labelled_csv
+from toys import labelled_csv
 
 from tagger.config import Settings
+from tagger.errors import StorageError
 from tagger.learning.recipe import HeadSettings, Recipe
-from tagger.services import training
-from tagger.services.encoding import Encoding
+from tagger.services import runs, training, tuning
 from tagger.services.importing import Upload, import_files
 from tagger.services.progress import Progress
 from tagger.services.store import Store
 
-ROOT = Path(__file__).parents[2]
 PAGES = ("home", "upload", "review", "train", "thresholds", "export")
-
-
-@pytest.fixture(autouse=True)
-def own_home(tmp_path, monkeypatch):
-    monkeypatch.setenv("TAGGER_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(Settings, "starter_path", property(lambda self: self.home / "no starter"))
-    monkeypatch.setattr(Encoding, "encoder", property(lambda self: ToyEncoder()))
-    st.cache_resource.clear()
-    yield
-    st.cache_resource.clear()
-
-
-def opened(name: str) -> AppTest:
-    page = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=30).run()
-    assert not page.exception, page.exception
-    return page
 
 
 def texts(page: AppTest) -> str:
@@ -52,50 +32,82 @@ def filled() -> Store:
     return store
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_without_any_data_says_what_to_do(name):
-    page = opened(name)
-    assert page.title[0].value
-    assert "n/a" not in texts(page)
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("home", "Drop in a bank statement"),
+        ("upload", "Choose a file above"),
+        ("train", "Confirm some transactions on the Review page first"),
+        ("thresholds", "Upload a statement, or try the sample data"),
+        ("export", "Upload a statement, or try the sample data"),
+    ],
+)
+def test_a_page_without_any_data_says_what_to_do(opened, name, says):
+    shown = texts(opened(name))
+    assert says in shown
+    assert "n/a" not in shown
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_with_data_runs(name, filled):
+def test_a_page_with_data_runs(opened, name, filled):
     opened(name)
 
 
-def test_home_offers_the_sample_first():
+@pytest.mark.parametrize("name", PAGES)
+def test_a_run_that_cannot_be_read_is_named_on_every_page_and_there_is_a_way_on(opened, name, filled):
+    run_id = filled.view().tagging.run_id
+    (filled.settings.runs_path / run_id / "run.json").write_text("{")
+    page = opened(name)
+    assert run_id in page.error[0].value.replace("\\", "")
+    assert page.button[0].label == "Tag with the starter instead"
+
+
+def test_a_damaged_run_can_be_discarded(filled):
+    run_id = filled.view().tagging.run_id
+    (filled.settings.runs_path / run_id / "run.json").write_text("{")
+    fresh = Store(filled.settings)
+    assert runs.discard(fresh, run_id) == {"run_id": run_id, "discarded": True}
+    assert fresh.view().tagging.run_id == "starter"
+
+
+def test_a_slider_that_could_not_be_stored_is_told_and_loses_no_page(opened, filled, monkeypatch):
+    page = opened("thresholds")
+    page.session_state["failed_in_callback"] = StorageError("The disk is full: here.", hint="Free some space.")
+    page.run()
+    assert "Free some space" in page.error[0].value.replace("\\", "")
+    assert not page.run().error
+
+
+def test_home_offers_the_sample_first(opened):
     page = opened("home")
     assert [button.label for button in page.button] == ["Try it with sample data", "Upload a statement"]
 
 
-def test_home_names_the_one_next_step(filled):
+def test_home_names_the_one_next_step(opened, filled):
     page = opened("home")
-    assert page.subheader[0].value == "1 transactions wait for your eye"
+    assert page.subheader[0].value == "1 transaction waits for your eye"
     assert page.button[0].label == "Review"
 
 
-def test_train_cannot_start_without_anything_reviewed():
+def test_train_cannot_start_without_anything_reviewed(opened):
     page = opened("train")
     assert page.button[0].label == "Train"
     assert page.button[0].disabled
     assert "Nothing has been reviewed yet" in texts(page)
 
 
-def test_train_says_what_its_numbers_were_measured_on(filled):
+def test_train_says_what_its_numbers_were_measured_on(opened, filled):
     shown = texts(opened("train"))
     assert "On descriptions never seen in training: 42 transactions" in shown
     assert "On a random later batch" in shown
 
 
-def test_saving_is_off_until_a_threshold_moved(filled):
+def test_saving_is_off_until_a_threshold_moved(opened, filled):
     save = next(button for button in opened("thresholds").button if button.label == "Save thresholds")
     assert save.disabled
 
 
-def test_a_draft_survives_a_new_session_and_can_be_saved(filled):
-    from tagger.services import tuning
-
+def test_a_draft_survives_a_new_session_and_can_be_saved(opened, filled):
     panel = tuning.panel(filled)
     label_id = panel.labels[0].label.id
     tuning.keep_draft(filled, panel.run_id, panel.saved | {label_id: 0.875})
@@ -107,7 +119,7 @@ def test_a_draft_survives_a_new_session_and_can_be_saved(filled):
     assert tuning.panel(filled).saved[label_id] == 0.875
 
 
-def test_export_counts_every_transaction(filled):
+def test_export_counts_every_transaction(opened, filled):
     page = opened("export")
     assert {metric.label: metric.value for metric in page.metric} == {
         "Transactions": "43",

@@ -99,11 +99,11 @@ def test_what_people_or_memory_decided_does_not_flip(scattered):
 
 def test_saving_makes_a_version_that_is_used_and_clears_the_draft(scattered):
     run_id = scattered.view().tagging.run_id
-    assert tuning.panel(scattered).version_id is None
+    assert scattered.view().tagging.threshold_version_id is None
     tuning.keep_draft(scattered, run_id, {1: 0.9})
     version = tuning.save(scattered, {1: 0.9}, note="stricter")
     panel = tuning.panel(scattered)
-    assert panel.version_id == version
+    assert scattered.view().tagging.threshold_version_id == version
     assert panel.saved == panel.drafts == {1: 0.9, 2: 0.3, 3: 0.7}
     view = scattered.view()
     assert np.array_equal(view.sources != ABSENT, shows(view, panel.saved))

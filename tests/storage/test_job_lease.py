@@ -130,7 +130,6 @@ def test_the_latest_job_is_the_one_started_last(db):
         assert latest(db).id == job_id
 
 
-
 def test_two_processes_that_ask_at_once_do_not_both_get_the_lease(db):
     script = """
 import sys
