@@ -106,8 +106,12 @@ def apply(store: Store, operations: Sequence[Mapping[str, Any]]) -> tuple[list[s
 
     Parameters
     ----------
-    operations : as the transaction list sends them: `operation` (an id that the sender chose), `kind` verdict, confirm
-        or undo, and what belongs to it. One that is stored already is acknowledged again and changes nothing.
+    operations : as the transaction list sends them, each with `operation` (an id that the sender chose) and `kind`
+        verdict: `transaction`, `value` yes, no or clear, and `label` (an id) or `new_label` (a name)
+        confirm: `transaction`, `present` (ids) and `new_labels` (names), exactly these labels present
+        undo: `target`, another operation's id
+        They come from a browser, so anything may be in them. One that is stored already is acknowledged again and
+        changes nothing.
 
     Returns
     -------
@@ -186,14 +190,14 @@ def _label_id(connection: Connection, each: Mapping[str, Any]) -> int:
         return labels.ensure_labels(connection, [name], at=now(), origin="person")[name]
     counts_for = _counts_for(connection)
     wanted = each.get("label")
-    if not isinstance(wanted, int) or wanted not in counts_for:
+    if type(wanted) is not int or wanted not in counts_for:
         raise NotFoundError("This label is not in use any more.", hint="Reload the page to see the labels of now.")
     return counts_for[wanted]
 
 
 def _listed(each: Mapping[str, Any], name: str, kind: type[_T]) -> Sequence[_T]:
     values = each.get(name, ())
-    if not isinstance(values, list | tuple) or not all(isinstance(value, kind) for value in values):
+    if not isinstance(values, list | tuple) or not all(type(value) is kind for value in values):
         raise TaggerError("This confirmation cannot be read.", hint="Reload the page and try again.")
     return values
 

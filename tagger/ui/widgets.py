@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, cast
@@ -20,7 +19,6 @@ from tagger.storage.runs import STARTER
 from tagger.ui.components.threshold_panel import PanelLabel
 from tagger.ui.components.transaction_list import (
     Color,
-    ConfirmOperation,
     ListDay,
     ListLabel,
     ListRow,
@@ -28,8 +26,6 @@ from tagger.ui.components.transaction_list import (
     Operation,
     Outcome,
     Source,
-    UndoOperation,
-    VerdictOperation,
 )
 from tagger.ui.messages import escape, user_errors
 from tagger.ui.session import Session
@@ -107,9 +103,7 @@ def list_days(rows: Sequence[Row]) -> list[ListDay]:
 
 def store_operations(session: Session, operations: Sequence[Operation]) -> Outcome:
     """Put what the list sent on disk, and answer it."""
-    kinds = {VerdictOperation: "verdict", ConfirmOperation: "confirm", UndoOperation: "undo"}
-    sent = [{"kind": kinds[type(operation)], **asdict(operation)} for operation in operations]
-    return Outcome(*review.apply(session.store, sent))
+    return Outcome(*review.apply(session.store, operations))
 
 
 def panel_labels(panel: Panel) -> list[PanelLabel]:

@@ -178,6 +178,8 @@ def test_a_step_that_another_tab_stores_meanwhile_is_stored_once(shop):
         ({"kind": "verdict", "transaction": None, "label": 1, "value": "yes"}, "not there any more"),
         ({"kind": "verdict", "label": 99, "value": "yes"}, "not in use any more"),
         ({"kind": "verdict", "label": "1", "value": "yes"}, "not in use any more"),
+        ({"kind": "verdict", "label": True, "value": "yes"}, "not in use any more"),
+        ({"kind": "confirm", "present": [True]}, "cannot be read"),
         ({"kind": "verdict", "value": "yes"}, "not in use any more"),
         ({"kind": "verdict", "label": 1, "value": "maybe"}, "cannot be read"),
         ({"kind": "verdict", "label": 1}, "cannot be read"),

@@ -10,14 +10,13 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
 
 from tagger.ui.components.transaction_list import (
     COLORS,
-    ConfirmOperation,
     EmptyText,
     ListDay,
     ListLabel,
@@ -26,8 +25,6 @@ from tagger.ui.components.transaction_list import (
     ListTag,
     Operation,
     Outcome,
-    UndoOperation,
-    VerdictOperation,
     transaction_list,
 )
 
@@ -170,10 +167,10 @@ def replay(days: list[ListDay], labels: dict[int, str], operations: list[dict[st
                     continue
                 if entry["kind"] == "confirm":
                     state = "confirmed"
-                    present = [*entry["present"], *(by_name[name.casefold()] for name in entry["new_labels"])]
+                    present = [*entry["present"], *(by_name[name.casefold()] for name in entry.get("new_labels", []))]
                     tags = {label: ListTag(label, "confirmed") for label in present}
                     continue
-                label = entry["label"] if entry["new_label"] is None else by_name[entry["new_label"].casefold()]
+                label = by_name[entry["new_label"].casefold()] if entry.get("new_label") else entry["label"]
                 rejected.discard(label)
                 if entry["value"] == "no":
                     tags.pop(label, None)
@@ -194,13 +191,13 @@ def store(operations: list[Operation]) -> Outcome:
     acknowledged, failed = [], {}
     with LOG.open("a") as log:
         for operation in operations:
-            if getattr(operation, "transaction", None) in locked:
-                failed[operation.operation] = "This month is locked."
+            name = operation["operation"]
+            if operation.get("transaction") in locked:
+                failed[name] = "This month is locked."
                 continue
-            acknowledged.append(operation.operation)
-            if operation.operation not in known:
-                kinds = {VerdictOperation: "verdict", ConfirmOperation: "confirm", UndoOperation: "undo"}
-                log.write(json.dumps({"kind": kinds[type(operation)], **asdict(operation)}) + "\n")
+            acknowledged.append(name)
+            if name not in known:
+                log.write(json.dumps(dict(operation)) + "\n")
     return Outcome(acknowledged, failed)
 
 

@@ -18,7 +18,7 @@ from streamlit.components.v2 import component
 Color = Literal["red", "orange", "yellow", "green", "blue", "violet", "gray"]
 Source = Literal["confirmed", "remembered", "predicted"]
 RowState = Literal["open", "confirmed"]
-VerdictValue = Literal["yes", "no", "clear"]
+Operation = Mapping[str, Any]  # `services.review.apply` says what is in it
 
 COLORS: tuple[Color, ...] = ("red", "orange", "yellow", "green", "blue", "violet", "gray")
 
@@ -87,51 +87,11 @@ class EmptyText:
 
 @dataclass(frozen=True)
 class ListPage:
-    """Everything that one page of the list shows.
-
-    `acknowledged` and `failed` (message by operation id) answer operations, in addition to what `on_operations`
-    returns; ids the browser no longer waits for are ignored. An acknowledged operation must already be visible in
-    `days`. A higher `revision` re-sends a page that is otherwise the same.
-    """
+    """Everything that one page of the list shows."""
 
     labels: Sequence[ListLabel]
     days: Sequence[ListDay]
-    acknowledged: Collection[str] = ()
-    failed: Mapping[str, str] = field(default_factory=dict)
-    revision: int = 0
     empty: EmptyText = EmptyText("Nothing here")
-
-
-@dataclass(frozen=True)
-class VerdictOperation:
-    """Judge one label of one transaction: either `label` or `new_label` is set, and "clear" takes a verdict back."""
-
-    operation: str
-    transaction: str
-    value: VerdictValue
-    label: int | None = None
-    new_label: str | None = None
-
-
-@dataclass(frozen=True)
-class ConfirmOperation:
-    """Confirm a transaction with exactly these labels present; new ones go by name until they have an id."""
-
-    operation: str
-    transaction: str
-    present: tuple[int, ...]
-    new_labels: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class UndoOperation:
-    """Take back the operation `target`, which came from the same list."""
-
-    operation: str
-    target: str
-
-
-Operation = VerdictOperation | ConfirmOperation | UndoOperation
 
 
 @dataclass(frozen=True)
@@ -142,7 +102,7 @@ class Outcome:
     failed: Mapping[str, str] = field(default_factory=dict)
 
 
-def transaction_list(page: ListPage, *, key: str, on_operations: Callable[[list[Operation]], Outcome | None]) -> None:
+def transaction_list(page: ListPage, *, key: str, on_operations: Callable[[list[Operation]], Outcome]) -> None:
     """Draw one page of transactions and pass on what a person does with them.
 
     Parameters
@@ -153,8 +113,8 @@ def transaction_list(page: ListPage, *, key: str, on_operations: Callable[[list[
         Constant over pages and filters: operations under way are kept under it, also over a reload of the tab.
     on_operations : callable
         Called before the page is built with all operations not yet acknowledged, in order. Ids handled before come
-        again until the browser has seen their answer: handle each once, acknowledge it every time. Its answer is
-        added to the page's own `acknowledged` and `failed`.
+        again until the browser has seen their answer: handle each once, acknowledge it every time. What it
+        acknowledges must be visible in the page that is built next.
     """
 
     def receive() -> None:
@@ -177,81 +137,18 @@ def page_data(page: ListPage, *, key: str, answer: Outcome | None = None) -> dic
     answer = answer or Outcome()
     return {
         "key": key,
-        "revision": page.revision,
         "labels": [{"id": label.id, "name": label.name, "color": label.color} for label in page.labels],
         "days": [{"title": day.title, "rows": [_row_data(row) for row in day.rows]} for day in page.days if day.rows],
-        "acknowledged": sorted({*page.acknowledged, *answer.acknowledged}),
-        "failed": {**answer.failed, **page.failed},
+        "acknowledged": sorted(answer.acknowledged),
+        "failed": dict(answer.failed),
         "empty": {"title": page.empty.title, "body": page.empty.body},
     }
 
 
-def read_operations(value: object) -> tuple[list[Operation], dict[str, str]]:
-    """Read what the browser sent.
-
-    Returns
-    -------
-    operations : list of Operation
-        In the order of the actions.
-    failed : dict of str to str
-        A message by operation id for entries that have an id but no meaning.
-    """
-    operations: list[Operation] = []
-    failed: dict[str, str] = {}
-    for entry in value if isinstance(value, list) else []:
-        if not isinstance(entry, dict) or not isinstance(entry.get("operation"), str):
-            continue
-        try:
-            operations.append(_read_operation(entry))
-        except (KeyError, TypeError, ValueError):
-            failed[entry["operation"]] = "This change could not be read. Reload the page and try again."
-    return operations, failed
-
-
-def _read_operation(entry: Mapping[str, object]) -> Operation:
-    operation = _text(entry["operation"])
-    match entry["kind"]:
-        case "undo":
-            return UndoOperation(operation, target=_text(entry["target"]))
-        case "confirm":
-            return ConfirmOperation(
-                operation,
-                transaction=_text(entry["transaction"]),
-                present=tuple(_whole(label) for label in _list(entry["present"])),
-                new_labels=tuple(_text(name) for name in _list(entry.get("new_labels", []))),
-            )
-        case "verdict":
-            value = entry["value"]
-            if value not in ("yes", "no", "clear"):
-                raise ValueError(value)
-            named = "new_label" in entry
-            return VerdictOperation(
-                operation,
-                transaction=_text(entry["transaction"]),
-                value=value,
-                label=None if named else _whole(entry["label"]),
-                new_label=_text(entry["new_label"]) if named else None,
-            )
-        case kind:
-            raise ValueError(kind)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise TypeError(value)
-    return value
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(value)
-    return value
-
-
-def _list(value: object) -> list[object]:
-    if not isinstance(value, list):
-        raise TypeError(value)
-    return value
+def read_operations(value: object) -> list[Operation]:
+    """What the browser sent, in the order of the actions, without what has no id to answer it by."""
+    entries = value if isinstance(value, list) else []
+    return [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("operation"), str)]
 
 
 def _row_data(row: ListRow) -> dict[str, Any]:
@@ -291,16 +188,11 @@ def _state_of(key: str) -> Mapping[str, object]:
 
 
 def _ids(state: Mapping[str, object]) -> set[str]:
-    value = state.get("operations")
-    entries = value if isinstance(value, list) else []
-    return {
-        entry["operation"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("operation"), str)
-    }
+    return {operation["operation"] for operation in read_operations(state.get("operations"))}
 
 
-def _deliver(state: Mapping[str, object], key: str, on_operations: Callable[[list[Operation]], Outcome | None]) -> None:
-    operations, unreadable = read_operations(state.get("operations"))
-    outcome = (on_operations(operations) if operations else None) or Outcome()
-    st.session_state[_answer_key(key)] = Outcome(set(outcome.acknowledged), {**outcome.failed, **unreadable})
+def _deliver(state: Mapping[str, object], key: str, on_operations: Callable[[list[Operation]], Outcome]) -> None:
+    operations = read_operations(state.get("operations"))
+    st.session_state[_answer_key(key)] = on_operations(operations) if operations else Outcome()
     # Only after the callback returned: operations that it could not take are delivered again.
     st.session_state[_handed_key(key)] = _ids(state)
