@@ -36,7 +36,7 @@ from tagger.services.encoding import Encoding
 from tagger.services.jobs import Jobs
 from tagger.services.progress import Progress
 from tagger.services.store import Store
-from tagger.transactions.detection import ReadOptions
+from tagger.transactions.layout import ReadOptions
 
 Result = dict[str, Any]
 Command = Callable[[argparse.Namespace, Settings], Result]
@@ -267,7 +267,13 @@ def _app(options: argparse.Namespace, _settings: Settings) -> Result:
     # A process of its own: Streamlit wants to own the main thread and its signals.
     command = [sys.executable, "-m", "tagger.ui.serve", "--server.port", str(options.port)]
     print(f"Transaction Tagger: http://localhost:{options.port}", file=sys.stderr, flush=True)  # noqa: T201
-    return {"exit": subprocess.run(command, cwd=CHECKOUT, check=False).returncode}  # noqa: S603 - our own command
+    code = subprocess.run(command, cwd=CHECKOUT, check=False).returncode  # noqa: S603 - our own command
+    if code:
+        raise SettingError(
+            f"The server ended with exit code {code}.",
+            hint=f"What it said stands above. If port {options.port} is taken, choose another with --port.",
+        )
+    return {"exit": code}
 
 
 def _job(store: Store, kind: str, work: Callable[[Progress], Result]) -> Result:

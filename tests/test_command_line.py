@@ -1204,7 +1204,7 @@ def test_runs_are_listed_shown_compared_promoted_and_discarded(after_training, o
 
     compared = ok("runs", "compare", second)
     assert (compared["run_id"], compared["with"]) == (second, first)
-    assert compared["comparable"]
+    assert compared["reason"] is None
     assert compared["n_transactions"] == 36
     assert ok("runs", "compare", first, second)["with"] == second
 
@@ -1313,7 +1313,7 @@ def test_the_starter_appears_nowhere_beside_a_label_set_of_ones_own(bring, ok, t
     assert (report["n_transactions"], report["n_labels"]) == (12, 3)
     assert {label["label"] for label in report["labels"]} == OWN_LABELS
     assert sum(label["support"] for label in report["labels"]) == 12
-    assert not report["comparison"]["comparable"]
+    assert report["comparison"]["reason"] is not None
     assert {label["label"] for label in report["comparison"]["labels"]} == OWN_LABELS
     shown = ok("thresholds", "show")
     assert {label["label"] for label in shown["labels"]} == OWN_LABELS

@@ -6,7 +6,9 @@ from typing import Any
 
 from tagger.errors import TaggerError
 from tagger.services.store import Store
+from tagger.services.tagging import model_of
 from tagger.storage import runs, transactions
+from tagger.storage.runs import STARTER
 
 
 def examine(store: Store) -> dict[str, Any]:
@@ -14,7 +16,7 @@ def examine(store: Store) -> dict[str, Any]:
 
     Returns
     -------
-    `ok`, `problems` (each a sentence), and counts of what there is.
+    `ok`, `problems` and `notes` (each a sentence; notes do no harm), and counts of what there is.
     """
     problems = [f"Database: {finding}" for finding in store.db.check()]
     with store.db.read() as connection:
@@ -25,8 +27,7 @@ def examine(store: Store) -> dict[str, Any]:
     for run_id in dict.fromkeys([run.id for run in known] + [current.run_id]):
         try:
             bundle = runs.read_bundle(store.folder(run_id))
-            if len(bundle.thresholds) != len(bundle.labels):
-                problems.append(f"Run {run_id}: {len(bundle.labels)} labels, {len(bundle.thresholds)} thresholds.")
+            model_of(store.encoding, bundle)
             problems += [
                 f"Run {run_id}: threshold version {version.id} does not fit its {len(bundle.labels)} labels."
                 for version in versions.get(run_id, [])
@@ -34,6 +35,12 @@ def examine(store: Store) -> dict[str, Any]:
             ]
         except TaggerError as error:
             problems.append(f"Run {run_id}: {error}")
+    listed = {run.id for run in known}
+    notes = [
+        f"{folder} is a run that is not listed: an interrupted training left it. Delete the folder."
+        for folder in sorted(store.settings.runs_path.glob("*"))
+        if (folder / "run.json").is_file() and folder.name not in {*listed, STARTER}
+    ]
     found: dict[str, Any] = {
         "transactions": n_transactions,
         "judged": None,
@@ -54,4 +61,4 @@ def examine(store: Store) -> dict[str, Any]:
             "texts": len(view.columns.texts),
             "texts_without_tags": view.tagging.n_waiting,
         }
-    return {"ok": not problems, "problems": problems, **found, "home": str(store.settings.home)}
+    return {"ok": not problems, "problems": problems, "notes": notes, **found, "home": str(store.settings.home)}

@@ -6,7 +6,8 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from tagger.errors import UnreadableFileError
 from tagger.services.store import Store
 from tagger.services.view import ABSENT, CONFIRMED, PREDICTED, REMEMBERED, SOURCES, View
+from tagger.storage.runs import STARTER
 from tagger.transactions.spreadsheet import escape_cell
 
 FORMATS = ("csv", "parquet", "jsonl")
@@ -42,6 +44,7 @@ def records(view: View) -> Iterator[dict[str, Any]]:
 
     `tag_source` is the row's: confirmed if people gave all its tags, or confirmed that it has none; predicted if any
     tag is; else remembered. `probability` is the lowest of the predicted tags: how sure the least sure one is.
+    `run_id` names the run that predicted them, or both joined by | where the starter helped the current run out.
     """
     columns = view.columns
     row_source = row_sources(view)
@@ -61,8 +64,15 @@ def records(view: View) -> Iterator[dict[str, Any]]:
             "tag_source": SOURCES[row_source[row]],
             "probability": round(float(probabilities.min()), 6) if predicted.size else None,
             "transaction_id": columns.ids[row],
-            "run_id": view.tagging.run_id,
+            "run_id": _run_ids(view, predicted),
         }
+
+
+def _run_ids(view: View, predicted: NDArray[np.intp]) -> str:
+    by_starter = view.tagging.by_starter[predicted]
+    if not by_starter.any():
+        return view.tagging.run_id
+    return STARTER if by_starter.all() else f"{view.tagging.run_id}|{STARTER}"
 
 
 def row_sources(view: View) -> NDArray[np.int8]:
@@ -110,19 +120,45 @@ def export_file(store: Store, path: Path) -> dict[str, Any]:
     UnreadableFileError
         If the ending is unknown or the file cannot be written.
     """
+    kind = kind_of(path, FORMATS)
+    content, n_rows = export_bytes(store, kind)
+    write(path, content)
+    return {"rows": n_rows, "file": str(path)}
+
+
+def kind_of(path: Path, kinds: Sequence[str]) -> str:
+    """How a file is to be written, by its ending before any .gz.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the ending is none of `kinds`.
+    """
     is_packed = path.suffix.casefold() == ".gz"
-    kind = Path(path.name[: -len(".gz")] if is_packed else path.name).suffix.removeprefix(".").casefold()
-    if kind not in FORMATS:
+    kind = Path(path.stem if is_packed else path.name).suffix.removeprefix(".").casefold()
+    if kind not in kinds:
         raise UnreadableFileError(
             f"{path.name} has no ending that says how to write it.",
-            hint="End it in .csv, .parquet or .jsonl, with .gz behind it to pack it.",
+            hint=f"End it in {', '.join('.' + each for each in kinds)}, with .gz behind it to pack it.",
         )
-    content, n_rows = export_bytes(store, kind)
+    return kind
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, packed where its name ends in .gz.
+
+    Raises
+    ------
+    UnreadableFileError
+        If it cannot be written.
+    """
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        path.write_bytes(gzip.compress(content, mtime=0) if is_packed else content)
+        aside.write_bytes(gzip.compress(content, mtime=0) if path.suffix.casefold() == ".gz" else content)
+        aside.replace(path)
     except OSError as error:
+        aside.unlink(missing_ok=True)
         raise UnreadableFileError(f"{path} cannot be written: {error.strerror}.", hint="Check the folder.") from error
-    return {"rows": n_rows, "file": str(path)}
 
 
 def _csv(rows: list[dict[str, Any]]) -> bytes:

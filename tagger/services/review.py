@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeVar
 
@@ -20,6 +21,8 @@ from tagger.storage import judgements, labels
 from tagger.storage.database import Connection
 from tagger.storage.judgements import Operation
 from tagger.transactions.text import fold_description
+
+logger = logging.getLogger(__name__)
 
 PAGE_SIZE = 50  # rows; what a person scrolls through before turning the page, painted in under 50 ms
 VALUES = {"yes": YES, "no": NO, "clear": NOT_JUDGED}
@@ -40,7 +43,6 @@ class Filter:
     since: date | None = None
     until: date | None = None
     untagged: bool = False
-    ids: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,8 @@ def apply(store: Store, operations: Sequence[Mapping[str, Any]]) -> tuple[list[s
 def judge(store: Store, verdicts: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
     """Single verdicts from a file: (transaction id, label name, yes or no), all or none.
 
+    A label that is not there yet is created; a warning names it, for it may be a slip of the pen.
+
     Raises
     ------
     NotFoundError
@@ -144,14 +148,17 @@ def judge(store: Store, verdicts: Sequence[tuple[str, str, str]]) -> dict[str, A
             raise NotFoundError(
                 f"Verdict {number}: there is no transaction {public_id!r}.", hint="Take the ids from an export."
             )
-        if value not in VALUES:
+        if value not in ("yes", "no"):
             raise NotFoundError(f"Verdict {number}: {value!r} is no verdict.", hint="Write yes or no.")
     with store.db.write("judgements", "labels") as connection:
+        before = {label.id for label in labels.all_labels(connection)}
         label_ids = labels.ensure_labels(connection, [name for _, name, _ in verdicts], at=now(), origin="person")
         for public_id, name, value in verdicts:
             operation = Operation(uuid.uuid4().hex, "verdict", store.settings.author, now(), "command")
             pk = int(view.columns.pks[places[public_id]])
             judgements.add_verdict(connection, operation, pk, label_ids[name], VALUES[value])
+    for name in (name for name, label_id in label_ids.items() if label_id not in before):
+        logger.warning("The label %r was not there and has been created.", name)
     return {"judged": len(verdicts)}
 
 

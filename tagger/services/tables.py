@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import logging
 import time
@@ -20,19 +19,21 @@ from numpy.typing import NDArray
 from tagger.errors import MissingColumnError, NotFoundError, UnreadableFileError
 from tagger.labels.labelset import fold_name
 from tagger.learning.thresholds import apply_thresholds
+from tagger.services.exporting import kind_of, write
 from tagger.services.progress import Progress
 from tagger.services.store import Store
 from tagger.services.tagging import model_of
 from tagger.services.tuning import in_use
 from tagger.storage import labels, runs
 from tagger.storage.runs import Bundle
-from tagger.transactions.detection import ReadOptions
+from tagger.transactions.layout import ReadOptions
 from tagger.transactions.readers import Table, read_table
 from tagger.transactions.spreadsheet import escape_cell
 from tagger.transactions.text import fold_description, normalize_text
 
 logger = logging.getLogger(__name__)
 
+TABLES = ("csv", "tsv", "tab", "txt", "parquet", "pq")
 VERDICT_COLUMNS = ("transaction_id", "label", "verdict")
 _VERDICTS = ReadOptions(
     description_column="label", date_column="", amount_column="", account_column="", labels_column="", first_line=1
@@ -59,9 +60,10 @@ def tag_table(
     NotFoundError
         If the run or the threshold version does not exist.
     UnreadableFileError
-        If the target cannot be written.
+        If the target cannot be written, or its ending does not say how.
     """
     started = time.perf_counter()
+    kind = kind_of(target, TABLES)
     progress.stage("Reading the table")
     table = read_table(source, options)
     bundle = store.bundle(run_id or store.view().tagging.run_id)
@@ -82,13 +84,13 @@ def tag_table(
     ]
     added: dict[str, list[Any]] = {
         "tags": tags,
-        "tag_source": ["remembered" if known else "predicted" for known in tagged.remembered.tolist()],
+        "tag_source": ["predicted" if by_model else "remembered" for by_model in tagged.predicted.tolist()],
     }
     if with_probabilities:
         for name, column in zip(tagged.names, tagged.own_columns, strict=True):
             if column >= 0:
                 added[f"p:{name}"] = [round(float(value), 6) for value in y_prob[:, column]]
-    _write(table, _renamed(table, added), target)
+    write(target, _written(table, _renamed(table, added), kind))
     return {
         "rows": table.n_rows,
         "unique_texts": len(unique),
@@ -136,13 +138,14 @@ class _Tagged:
     """What a table's rows get.
 
     `own_columns` says for each name which column of the run it is, -1 where only memory knows the label. `y_pred` is
-    bool (n_rows, n_names); `remembered` is bool (n_rows,), a description that was judged.
+    bool (n_rows, n_names); `predicted` is bool (n_rows,): the model gave at least one of the tags, or, where there is
+    none, the description was never judged.
     """
 
     names: list[str]
     own_columns: list[int]
     y_pred: NDArray[np.bool_]
-    remembered: NDArray[np.bool_]
+    predicted: NDArray[np.bool_]
 
 
 def _with_memory(store: Store, bundle: Bundle, table: Table, y_pred: NDArray[np.bool_]) -> _Tagged:
@@ -170,10 +173,12 @@ def _with_memory(store: Store, bundle: Bundle, table: Table, y_pred: NDArray[np.
     result = np.zeros((len(at), len(names)), dtype=bool)
     predicted = [place for place, column in enumerate(own_columns) if column >= 0]
     result[:, predicted] = y_pred[:, [own_columns[place] for place in predicted]]
+    by_model = result.copy()
     for column in range(len(view.labels)):
         cells = view.remembered.judged[at[rows], column]
         result[rows[cells], len(foreign) + column] = view.remembered.y_true[at[rows[cells]], column]
-    return _Tagged(names, own_columns, result, remembered)
+        by_model[rows[cells], len(foreign) + column] = False
+    return _Tagged(names, own_columns, result, by_model.any(axis=1) | ~remembered & ~result.any(axis=1))
 
 
 def _renamed(table: Table, added: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
@@ -201,27 +206,22 @@ def _no_verdicts(path: Path) -> UnreadableFileError:
     return UnreadableFileError(f"{path.name} is no list of verdicts.", hint=f"It needs the columns {columns}.")
 
 
-def _write(table: Table, added: Mapping[str, Sequence[Any]], target: Path) -> None:
-    try:
-        if target.suffix.casefold() in {".parquet", ".pq"}:
-            whole = table.source if table.source is not None else _as_text(table)
-            for name, values in added.items():
-                whole = whole.append_column(name, pa.array(values))
-            pq.write_table(whole, target)
-            return
-        is_packed = target.suffix.casefold() == ".gz"
-        ending = Path(target.name[: -len(".gz")] if is_packed else target.name).suffix.casefold()
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n", delimiter="\t" if ending in {".tsv", ".tab"} else ",")
-        writer.writerow([*(table.header or table.columns), *added])
-        # Only what is new is made safe for spreadsheets: what came in goes out as it stood.
-        safe = [[escape_cell(value) if isinstance(value, str) else value for value in each] for each in added.values()]
-        for cells, *more in zip(table.rows, *safe, strict=True):
-            writer.writerow([*cells, *more])
-        content = text.getvalue().encode()
-        target.write_bytes(gzip.compress(content, mtime=0) if is_packed else content)
-    except OSError as error:
-        raise UnreadableFileError(f"{target} cannot be written: {error.strerror}.", hint="Check the folder.") from error
+def _written(table: Table, added: Mapping[str, Sequence[Any]], kind: str) -> bytes:
+    if kind in {"parquet", "pq"}:
+        whole = table.source if table.source is not None else _as_text(table)
+        for name, values in added.items():
+            whole = whole.append_column(name, pa.array(values))
+        sink = io.BytesIO()
+        pq.write_table(whole, sink)
+        return sink.getvalue()
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n", delimiter="\t" if kind in {"tsv", "tab"} else ",")
+    writer.writerow([*(table.header or table.columns), *added])
+    # Only what is new is made safe for spreadsheets: what came in goes out as it stood.
+    safe = [[escape_cell(value) if isinstance(value, str) else value for value in each] for each in added.values()]
+    for cells, *more in zip(table.rows, *safe, strict=True):
+        writer.writerow([*cells, *more])
+    return text.getvalue().encode()
 
 
 def _as_text(table: Table) -> pa.Table:

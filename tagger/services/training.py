@@ -224,15 +224,14 @@ def since_last_run(store: Store) -> dict[str, Any]:
     view = store.view()
     with store.db.read() as connection:
         known = runs.runs(connection)
-        newest = judgements.newest_by_transaction(connection)
-        by_people = judgements.judged_by_people(connection, newest)
-    until = known[0].summary.get("judged_until", 0) if known else 0
+        until = known[0].summary.get("judged_until", 0) if known else 0
+        changed = judgements.changed_since(connection, until)
+        by_people = judgements.judged_by_people(connection, view.columns.row_of)
     rows = view.judged_rows
-    new = sum(1 for row in rows.tolist() if newest.get(int(view.columns.pks[row]), 0) > until)
     return {
         "judged": int(rows.size),
         "by_people": len(by_people),
-        "new": new if known else int(rows.size),
+        "new": len(changed & view.columns.row_of.keys()) if known else int(rows.size),
         "positives": int(np.count_nonzero(view.truth.y_true[rows].any(axis=0))),
         "last_run_id": known[0].id if known else None,
     }
@@ -241,12 +240,13 @@ def since_last_run(store: Store) -> dict[str, Any]:
 def compare(store: Store, run_id: str, with_run_id: str | None = None) -> dict[str, Any]:
     """A run beside another (default: the current one), label by label, on rows that neither learned from.
 
-    `comparable` is False where there are no such rows; then there is no number to show.
+    Where that cannot be done fairly there is no number, and `reason` says why; else it is None.
     """
     view = store.view()
     other_id = with_run_id or view.tagging.run_id
     bundle = store.bundle(run_id)
     other = store.starter() if other_id == STARTER else store.bundle(other_id)
+    other_id = other.run_id if other is not None else other_id
     mine = gather(store, view, bundle)
     theirs = mine if other is None else gather(store, view, other)
     _, my_rows, their_rows = np.intersect1d(mine.rows, theirs.rows, return_indices=True)
@@ -269,16 +269,29 @@ def compare(store: Store, run_id: str, with_run_id: str | None = None) -> dict[s
         )
     shared = sorted(set(my_scores) & set(their_scores))
     return {
-        "run_id": run_id,
+        "run_id": bundle.run_id,
         "with": other_id,
         "measured_on": "descriptions that neither run learned from",
         "n_transactions": int(my_rows.size),
-        "comparable": bool(my_rows.size and shared),
+        "reason": _why_not(other, shared, int(my_rows.size)),
         "labels": labels,
         "before": summary([their_scores[column] for column in shared]),
         "after": summary([my_scores[column] for column in shared]),
         "changed_transactions": _changed(store, view, bundle),
     }
+
+
+def _why_not(other: Bundle | None, shared: Sequence[int], n_rows: int) -> str | None:
+    """Why two runs cannot be compared."""
+    if other is None:
+        return "The starter is not there."
+    if not shared:
+        return "The two runs have no tag in common."
+    if n_rows:
+        return None
+    if other.run_id == STARTER:
+        return "The starter learned from the sample, so it cannot be scored on it."
+    return "No reviewed transaction is left that neither run learned from."
 
 
 def described(scores: Sequence[LabelScore], names: Sequence[str], thresholds: Sequence[float]) -> dict[str, Any]:

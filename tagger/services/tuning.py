@@ -260,8 +260,12 @@ def save_draft(store: Store, *, note: str = "", run_id: str | None = None) -> di
     with store.db.read() as connection:
         draft = runs.draft(connection, bundle.run_id, store.settings.author)
     thresholds = {int(label_id): value for label_id, value in draft.items()}
+    view = store.view()
+    own = dict(zip((label.id for label in view.labels), store.label_columns(bundle, view.labels), strict=True))
+    before = in_use(store, bundle.run_id)
+    n_changed = sum(own.get(label_id, -1) >= 0 and before[own[label_id]] != to for label_id, to in thresholds.items())
     version = save(store, thresholds, note=note, run_id=bundle.run_id)
-    return {"run_id": bundle.run_id, "threshold_version_id": version, "changed": len(thresholds)}
+    return {"run_id": bundle.run_id, "threshold_version_id": version, "changed": n_changed}
 
 
 def _check(value: float) -> None:

@@ -30,7 +30,6 @@ class Columns:
     ----------
     pks : int64 (n,), database keys, ascending; `ids` are the public ones.
     days : int32 (n,), proleptic ordinals, 0 where there is no date.
-    cents : float64 (n,), amounts as numbers for comparing only; NaN where there is none.
     texts, text_index : the distinct normalised descriptions, and each row's place among them (int32).
     folds, fold_index : the same for what makes two descriptions equal (memory).
     groups, group_index : the same for what stays on one side of every split.
@@ -45,9 +44,6 @@ class Columns:
         )
         self.descriptions: list[str] = [row[4] for row in rows]
         self.amounts: list[str | None] = [row[5] for row in rows]
-        self.cents: NDArray[np.float64] = np.fromiter(
-            (np.nan if row[5] is None else float(row[5]) for row in rows), dtype=np.float64, count=len(rows)
-        )
         self.currencies: list[str] = [row[6] for row in rows]
         self.accounts: list[str] = [row[7] for row in rows]
         # Most descriptions repeat: fold each distinct one once.

@@ -103,15 +103,17 @@ def last_seq(connection: Connection) -> int:
     return int(connection.execute(select(func.max(schema.operations.c.seq))).scalar() or 0)
 
 
-def undone(connection: Connection) -> set[int]:
-    """The operations that do not count, newest undo first so that an undone undo brings its target back."""
+def undone(connection: Connection, until_seq: int | None = None) -> set[int]:
+    """The operations that do not count: now, or when `until_seq` was the newest."""
     gone: set[int] = set()
-    undos = connection.execute(
+    undos = (
         select(schema.operations.c.seq, schema.operations.c.target_seq)
         .where(schema.operations.c.target_seq.is_not(None))
-        .order_by(schema.operations.c.seq.desc())
+        .order_by(schema.operations.c.seq.desc())  # newest first, so that an undone undo brings its target back
     )
-    for seq, target in undos:
+    if until_seq is not None:
+        undos = undos.where(schema.operations.c.seq <= until_seq)
+    for seq, target in connection.execute(undos):
         if seq not in gone:
             gone.add(target)
     return gone
@@ -131,13 +133,19 @@ def transaction_pk(connection: Connection, public_id: str) -> int:
     return int(pk)
 
 
-def newest_by_transaction(connection: Connection) -> dict[int, int]:
-    """The newest operation on each judged transaction: pk -> the operation's number."""
+def changed_since(connection: Connection, until_seq: int) -> set[int]:
+    """Transactions whose judgements count otherwise now than when `until_seq` was the newest operation.
+
+    A step that was taken back again changed nothing; an older step that was taken back since did.
+    """
+    then, now = undone(connection, until_seq), undone(connection)
     table = schema.judgements
     rows = connection.execute(
-        select(table.c.transaction_pk, func.max(table.c.operation_seq)).group_by(table.c.transaction_pk)
+        select(table.c.transaction_pk, table.c.operation_seq).where(
+            (table.c.operation_seq > until_seq) | table.c.operation_seq.in_(then ^ now)
+        )
     )
-    return {row[0]: row[1] for row in rows}
+    return {pk for pk, operation_seq in rows if operation_seq <= until_seq or operation_seq not in now}
 
 
 def judged_by_people(connection: Connection, transaction_pks: Iterable[int]) -> set[int]:

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from tagger.learning.recipe import ACTIVATIONS, CLASS_WEIGHTS, NORMALIZATIONS, HeadSettings, Recipe
-from tagger.storage.runs import STARTER, RunRow
+from tagger.storage.runs import RunRow
 from tagger.ui import widgets
 
 FEATURES = {"Both": "both", "Mean of all tokens": "mean", "[CLS] token": "cls"}
@@ -122,13 +122,8 @@ def comparison(compared: Mapping[str, Any]) -> None:
     changed = compared["changed_transactions"]
     if changed is not None:
         st.markdown(f"**Promoting it changes the tags of {changed:,} transactions.**")
-    if not compared["comparable"]:
-        why = (
-            "The starter learned from the sample, so it cannot be scored on it. Promote the run to tag with your own."
-            if compared["with"] == STARTER
-            else "The two runs share no transactions that neither learned from."
-        )
-        st.caption(f"No fair comparison with the current run: {why}")
+    if compared["reason"] is not None:
+        st.caption(f"No fair comparison with the run in use: {compared['reason']}")
         return
     before, after = compared["before"]["macro"]["f1"], compared["after"]["macro"]["f1"]
     st.markdown(

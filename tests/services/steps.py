@@ -15,7 +15,7 @@ from tagger.services.progress import Progress
 from tagger.services.store import Store, now
 from tagger.storage import labels
 from tagger.storage.runs import Bundle, RunRow, add_run, write_bundle
-from tagger.transactions.detection import ReadOptions
+from tagger.transactions.layout import ReadOptions
 
 _numbers = itertools.count()
 

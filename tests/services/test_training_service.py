@@ -270,7 +270,7 @@ def test_two_runs_are_compared_on_the_rows_that_neither_learned_from(taught):
     one, two = (gather(taught, taught.view(), taught.bundle(run_id)) for run_id in (first, second))
     shared = sorted(set(one.rows.tolist()) & set(two.rows.tolist()))
     # The new row: the second run scored it out of fold, the first never saw its description.
-    assert (compared["n_transactions"], compared["comparable"]) == (len(shared), True) == (45, True)
+    assert (compared["n_transactions"], compared["reason"]) == (len(shared), None) == (45, None)
     for name, evidence in (("before", one), ("after", two)):
         at = [evidence.rows.tolist().index(row) for row in shared]
         judged = evidence.judged[at]
@@ -289,14 +289,14 @@ def test_runs_without_a_row_that_both_can_be_measured_on_are_not_compared(store)
     import_csv(store, three_kinds().replace("2024-03", "2024-04"), "april.csv")
     second = train(store)
     compared = second["comparison"]
-    assert (compared["with"], compared["comparable"], compared["n_transactions"]) == (first, False, 0)
+    assert (compared["with"], compared["reason"] is None, compared["n_transactions"]) == (first, False, 0)
     assert compared["before"]["micro"]["f1"] is None
     assert compared["after"]["macro"]["f1"] is None
 
 
 def test_a_first_run_without_a_starter_is_compared_with_nothing(taught):
     compared = train(taught)["comparison"]
-    assert compared["comparable"] is False
+    assert compared["reason"] is not None
     assert compared["before"]["micro"]["f1"] is None
 
 
