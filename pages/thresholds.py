@@ -22,7 +22,7 @@ def tune() -> None:
             widgets.panel_labels(panel),
             measured_on=panel.measured_on,
             key="panel",
-            on_commit=messages.callback(lambda thresholds: tuning.keep_draft(state.store, panel.run_id, thresholds)),
+            on_commit=messages.callback(lambda thresholds: tuning.keep_draft(state.store, panel, thresholds)),
         )
         widgets.without_slider(panel)
         flips = tuning.flips(state.store, panel.saved, panel.drafts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -108,11 +108,15 @@ def import_files(
         progress.check()
         batch = Batch(batch_id, now(), store.settings.author, is_sample, {})
         transactions.add_batch(connection, batch)
-        files = [_store(store, connection, statement, batch_id) for statement in statements]
+        # Whoever made the sample knows every tag of every row; a bank's file judges only the labels in it.
+        names = [statement_labels(statement) for statement in statements]
+        if is_sample:
+            names = [list(dict.fromkeys(name for part in names for name in part))] * len(statements)
+        files = [_store(store, connection, *each, batch_id) for each in zip(statements, names, strict=True)]
         report = {"batch_id": batch_id, "files": files}
         kept = [_kept(*each) for each in zip(files, uploads, statements, strict=True)]
         transactions.set_report(connection, batch_id, {"batch_id": batch_id, "files": kept})
-        if any(statement_labels(statement) for statement in statements):
+        if any(names):
             labels.drop_unused_labels(connection, origin="starter")
         elif not labels.all_labels(connection):
             labelset.adopt_starter(store, connection)
@@ -209,7 +213,9 @@ def _with_usable_labels(statement: Statement) -> Statement:
     return replace(statement, transactions=tuple(good), errors=tuple(errors))
 
 
-def _store(store: Store, connection: Connection, statement: Statement, batch_id: str) -> dict[str, Any]:
+def _store(
+    store: Store, connection: Connection, statement: Statement, label_names: Sequence[str], batch_id: str
+) -> dict[str, Any]:
     ids = transaction_ids(statement.transactions, statement.file_hash)
     known = transactions.pks_by_id(connection, ids)
     fresh: dict[str, TransactionRow] = {}
@@ -226,7 +232,12 @@ def _store(store: Store, connection: Connection, statement: Statement, batch_id:
                 account=item.account,
             )
     transactions.add_transactions(connection, batch_id, list(fresh.values()))
-    judged, conflicts = _store_labels(store, connection, statement, ids, batch_id)
+    answers = {
+        public_id: item.labels
+        for public_id, item in zip(ids, statement.transactions, strict=True)
+        if item.labels is not None
+    }
+    judged, conflicts = _store_labels(store, connection, answers, label_names, batch_id)
     return {
         "file": statement.file_name,
         "format": statement.format,
@@ -244,20 +255,19 @@ def _store(store: Store, connection: Connection, statement: Statement, batch_id:
 
 
 def _store_labels(
-    store: Store, connection: Connection, statement: Statement, ids: Sequence[str], batch_id: str
+    store: Store,
+    connection: Connection,
+    answers: Mapping[str, Sequence[str]],
+    label_names: Sequence[str],
+    batch_id: str,
 ) -> tuple[int, int]:
-    """Confirm the labelled rows for the labels of this file; rows that a person judged are left alone."""
-    answers = {
-        public_id: item.labels
-        for public_id, item in zip(ids, statement.transactions, strict=True)
-        if item.labels is not None
-    }
+    """Confirm the labelled rows for those labels; rows that a person judged are left alone."""
     if not answers:
         return 0, 0
     # All labels of the file exist before its first verdict, so that the order of rows does not matter.
     label_ids = labels.ensure_labels(
         connection,
-        statement_labels(statement),
+        label_names,
         at=now(),
         origin="file",
         batch_id=batch_id,
@@ -307,7 +317,9 @@ def _remove(store: Store, gone: Sequence[Batch]) -> dict[str, Any]:
             transactions.forget_batch(connection, batch.id)
         discarded = discard_sample_runs(connection) if any(batch.is_sample for batch in gone) else []
         if transactions.count(connection) == 0:
-            labels.drop_unused_labels(connection, origin="starter")
+            # Beside labels of a person's own they stay, for the next import would not bring them back.
+            if all(label.origin == "starter" for label in labels.all_labels(connection)):
+                labels.drop_unused_labels(connection, origin="starter")
         elif all(label.origin == "starter" for label in labels.all_labels(connection)):
             # What the import crowded out comes back: the store is again one that has no labels of its own.
             labelset.adopt_starter(store, connection)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
@@ -124,6 +125,7 @@ def apply(store: Store, operations: Sequence[Mapping[str, Any]]) -> tuple[list[s
     for each in operations:
         operation_id = str(each.get("operation", ""))
         try:
+            _check_text(each)
             _apply(store, each, operation_id)
             done.append(operation_id)
         except TaggerError as error:
@@ -160,6 +162,14 @@ def judge(store: Store, verdicts: Sequence[tuple[str, str, str]]) -> dict[str, A
     for name in (name for name, label_id in label_ids.items() if label_id not in before):
         logger.warning("The label %r was not there and has been created.", name)
     return {"judged": len(verdicts)}
+
+
+def _check_text(each: Mapping[str, Any]) -> None:
+    """Refuse what no database can hold, such as half a surrogate pair."""
+    try:
+        json.dumps(each, ensure_ascii=False).encode()
+    except (TypeError, ValueError):
+        raise TaggerError("This step cannot be read.", hint="Reload the page and try again.") from None
 
 
 def _apply(store: Store, each: Mapping[str, Any], operation_id: str) -> None:

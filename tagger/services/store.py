@@ -30,6 +30,12 @@ def now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
+def rejected_labels(bundle: Bundle, label_set: tuple[Label, ...]) -> list[int]:
+    """Places in the label set of what people had only ever rejected when the run was trained."""
+    names = {fold_name(name) for name in bundle.summary.get("rejected_labels", ())}
+    return [column for column, label in enumerate(label_set) if fold_name(label.name) in names]
+
+
 @dataclass
 class _Cache:
     """Each piece with the revisions it was built from."""
@@ -203,6 +209,8 @@ class Store:
         n_waiting = 0
         for bundle in bundles:
             own = np.asarray(self.label_columns(bundle, label_set), dtype=np.intp)
+            if bundle is not bundles[0]:
+                own[rejected_labels(bundles[0], label_set)] = -1
             new = np.flatnonzero((own >= 0) & np.isnan(thresholds))
             if new.size == 0:
                 continue

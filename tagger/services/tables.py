@@ -21,11 +21,11 @@ from tagger.labels.labelset import fold_name
 from tagger.learning.thresholds import apply_thresholds
 from tagger.services.exporting import kind_of, write
 from tagger.services.progress import Progress
-from tagger.services.store import Store
+from tagger.services.store import Store, rejected_labels
 from tagger.services.tagging import model_of
 from tagger.services.tuning import in_use
 from tagger.storage import labels, runs
-from tagger.storage.runs import Bundle
+from tagger.storage.runs import STARTER, Bundle
 from tagger.transactions.layout import ReadOptions
 from tagger.transactions.readers import Table, read_table
 from tagger.transactions.spreadsheet import escape_cell
@@ -53,7 +53,8 @@ def tag_table(
 ) -> dict[str, Any]:
     """Read a table, add `tags` and `tag_source` (and `p:LABEL` columns), and write it.
 
-    A description that people judged is answered from memory; the run's head answers the rest.
+    As in the app: a description that people judged is answered from memory, the run's head answers the rest, and the
+    starter answers for labels that the run does not know.
 
     Raises
     ------
@@ -74,9 +75,14 @@ def tag_table(
     vectors, n_encoded = store.encoding.embed(unique, progress)
     places = {text: place for place, text in enumerate(unique)}
     index = np.fromiter((places[text] for text in texts), dtype=np.intp, count=len(texts))
-    y_prob = model.probabilities(vectors)[index]
-    y_pred = apply_thresholds(y_prob, thresholds)
-    tagged = _with_memory(store, bundle, table, y_pred)
+    y_prob = model.probabilities(vectors)
+    own, helped = _columns(store, bundle)
+    if helped.size:
+        starter = store.bundle(STARTER)
+        y_prob = np.concatenate([y_prob, model_of(store.encoding, starter).probabilities(vectors)[:, helped]], axis=1)
+        thresholds += np.asarray(starter.thresholds)[helped].tolist()
+    y_prob = y_prob[index]
+    tagged = _with_memory(store, bundle, own, table, apply_thresholds(y_prob, thresholds))
     separator = options.labels_separator
     tags = [
         separator.join(name for name, present in zip(tagged.names, row, strict=True) if present)
@@ -148,13 +154,30 @@ class _Tagged:
     predicted: NDArray[np.bool_]
 
 
-def _with_memory(store: Store, bundle: Bundle, table: Table, y_pred: NDArray[np.bool_]) -> _Tagged:
+def _columns(store: Store, bundle: Bundle) -> tuple[list[int], NDArray[np.intp]]:
+    """For each label of the store its column in what is predicted, -1 without one; and the starter's columns in it.
+
+    The starter's stand behind those of the run: as in the app, it answers for labels that the run does not know.
+    """
+    label_set = store.view().labels
+    own = store.label_columns(bundle, label_set)
+    helpers = [each for each in store.tagging_bundles(bundle.run_id)[1:] if each.encoder == bundle.encoder]
+    helped: list[int] = []
+    for starter in helpers:
+        silent = set(rejected_labels(bundle, label_set))
+        for place, column in enumerate(store.label_columns(starter, label_set)):
+            if own[place] < 0 <= column and place not in silent:
+                own[place] = len(bundle.labels) + len(helped)
+                helped.append(column)
+    return own, np.asarray(helped, dtype=np.intp)
+
+
+def _with_memory(store: Store, bundle: Bundle, own: list[int], table: Table, y_pred: NDArray[np.bool_]) -> _Tagged:
     """Put remembered answers in place of predictions; the labels are those of the app, under their names of now.
 
     A run's labels that the store does not have, such as the starter's, come first and keep the run's names.
     """
     view = store.view()
-    own = store.label_columns(bundle, view.labels)
     with store.db.read() as connection:
         known = labels.all_labels(connection)
     used = set(store.label_columns(bundle, tuple(known)))

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagger.errors import TrainingError
+from tagger.labels.truth import NO
 from tagger.learning.memory import later_batch_predictions
 from tagger.learning.metrics import LabelScore, score_labels, summarize
 from tagger.learning.recipe import Recipe, resolve
-from tagger.learning.thresholds import ChosenThreshold, choose_thresholds, parse_chooser
+from tagger.learning.thresholds import ChosenThreshold, apply_thresholds, choose_thresholds, parse_chooser
 from tagger.services.evidence import Evidence, gather, group_hashes
 from tagger.services.progress import Progress
 from tagger.services.runs import promote
@@ -127,6 +128,7 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
         },
         "recipe": recipe.to_dict(),
         "judged_until": last_seq,
+        "rejected_labels": _only_rejected(store, view),
         "text_version": TEXT_VERSION,
         "group_version": GROUP_VERSION,
     }
@@ -321,6 +323,19 @@ def summary(scores: Sequence[LabelScore]) -> dict[str, Any]:
 def _scores_by_label(evidence: Evidence, places: NDArray[np.intp]) -> dict[int, LabelScore]:
     scores = score_labels(evidence.y_true[places], evidence.y_pred[places], evidence.judged[places])
     return dict(zip(evidence.columns.tolist(), scores, strict=True))
+
+
+def _only_rejected(store: Store, view: View) -> list[str]:
+    """Labels that the starter gave to reviewed rows and no one ever let stand: it shall not go on giving them."""
+    starter = store.starter()
+    if starter is None:
+        return []
+    rows = view.judged_rows
+    said = store.tagging_under(starter, view.columns, view.labels)
+    places = view.columns.text_index[rows]
+    rejected = apply_thresholds(said.probabilities, said.thresholds)[places] & (view.truth.values[rows] == NO)
+    only = np.any(rejected, axis=0) & ~np.any(view.truth.y_true[rows], axis=0)
+    return [label.name for label, found in zip(view.labels, only.tolist(), strict=True) if found]
 
 
 def _changed(store: Store, view: View, bundle: Bundle) -> int | None:

@@ -30,7 +30,7 @@ class LabelTuning:
     Attributes
     ----------
     saved, draft : the threshold in use, and where the slider stands.
-    optimum : best F1 on the evidence by the run's own way to choose; None where there is too little to tune on.
+    optimum : the best F1 that the curve reaches; None where there is too little to tune on.
     scores, truth : float32 and bool (n_judged,), the judged rows' out-of-fold probabilities and verdicts.
     """
 
@@ -96,7 +96,7 @@ def panel(store: Store) -> Panel:
         return Panel(view.tagging.run_id, (), 0, "", ())
     bundle = store.bundle(view.tagging.run_id)
     evidence = gather(store, view, bundle)
-    chooser = parse_chooser(str(bundle.recipe.get("thresholds", "grid")))
+    chooser = parse_chooser("exact")  # whatever the run's own way to choose: the peak of the curve that is drawn
     chosen = choose_thresholds(evidence.y_true, evidence.y_prob, evidence.judged, evidence.groups, chooser)
     with store.db.read() as connection:
         draft = runs.draft(connection, bundle.run_id, store.settings.author)
@@ -167,12 +167,15 @@ def flips(store: Store, before: Mapping[int, float], after: Mapping[int, float])
     )
 
 
-def keep_draft(store: Store, run_id: str, thresholds: Mapping[int, float]) -> None:
-    """Remember where the sliders stand, so that a reload or another page loses nothing."""
+def keep_draft(store: Store, shown: Panel, thresholds: Mapping[int, float]) -> None:
+    """Remember where the sliders stand, so that a reload or another page loses nothing.
+
+    Only what was moved since `shown` is written: another tab may have moved other sliders meanwhile.
+    """
+    moved = {str(label_id): value for label_id, value in thresholds.items() if shown.drafts.get(label_id) != value}
     with store.db.write() as connection:
-        runs.set_draft(
-            connection, run_id, store.settings.author, {str(label_id): value for label_id, value in thresholds.items()}
-        )
+        draft = runs.draft(connection, shown.run_id, store.settings.author)
+        runs.set_draft(connection, shown.run_id, store.settings.author, {**draft, **moved})
 
 
 def save(store: Store, thresholds: Mapping[int, float], *, note: str = "", run_id: str | None = None) -> int:
@@ -290,4 +293,4 @@ def _measured_on(run_id: str) -> str:
 
 
 def _too_few(n_groups: int) -> str:
-    return f"n = {n_groups}: too few different descriptions to tune, kept at the default"
+    return f"n = {n_groups} different descriptions: too few to tune, kept as it is"

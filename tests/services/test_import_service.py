@@ -16,11 +16,12 @@ from steps import confirm, ids_by_description, import_csv, make_labels, statemen
 from tagger.errors import CancelledError, NotFoundError, TaggerError, UnreadableFileError
 from tagger.labels.truth import NO, NOT_JUDGED, YES
 from tagger.learning.recipe import Recipe
-from tagger.services import doctor, exporting, home, importing, labelset, tagging, training
+from tagger.services import doctor, exporting, home, importing, labelset, tables, tagging, training
 from tagger.services.importing import Upload, import_files
 from tagger.services.progress import Progress
 from tagger.services.store import Store
 from tagger.storage.runs import STARTER, write_bundle
+from tagger.transactions.layout import ReadOptions
 
 PLAIN = "date,description,amount"
 
@@ -308,3 +309,73 @@ def test_the_counts_of_an_export_are_those_of_its_rows(trained):
         elif view.truth.confirmed[place]:
             assert row["tag_source"] == "confirmed"
     assert np.count_nonzero(view.sources) == sum(len(row["tags"]) for row in rows)
+
+
+def test_taking_the_only_import_back_keeps_the_starters_tags_beside_a_label_of_ones_own(started):
+    text = statement("2024-05-01,TESCO groceries new,-1.00", header=PLAIN)
+    batch = import_csv(started, text)["batch_id"]
+    labelset.add(started, "mine")
+    importing.undo_import(started, batch)
+    import_csv(started, text)
+    assert names(started) == ["groceries", "fuel", "rent", "recurring", "mine"]
+    assert started.view().sources[0, 0] == 1
+
+
+def test_a_bank_file_judges_its_own_labels_and_the_sample_judges_all_of_its_labels(store):
+    files = [statement("2024-05-01,TESCO,-1.00,food"), statement("2024-05-02,SHELL,-1.00,fuel")]
+    for is_sample, judged in ((False, 2), (True, 4)):
+        uploads = [Upload(f"{number}.csv", text.encode()) for number, text in enumerate(files)]
+        report = import_files(store, uploads, Progress(), is_sample=is_sample)
+        assert int(store.view().truth.judged.sum()) == judged
+        importing.undo_import(store, report["batch_id"])
+
+
+def learn_own_tag(started: Store) -> dict:
+    """Rows that the starter calls groceries; some are called "food shop" instead, and a run learns from them."""
+    towns = [f"{a}{b}" for a in "abcdefgh" for b in "xyz"]
+    rows = [f"2024-05-{day:02d},TESCO groceries {town},-1.00" for day, town in enumerate(towns, 1)]
+    import_csv(started, statement(*rows, header=PLAIN))
+    (mine,) = make_labels(started, "food shop")
+    tesco = [public_id for text, public_id in ids_by_description(started).items() if text.startswith("TESCO")]
+    for public_id in tesco[:14]:
+        confirm(started, public_id, [mine])
+    return training.train(started, Recipe(), Progress(), promote_it=True)
+
+
+def tags_of_open_rows(store: Store) -> set[str]:
+    view = store.view()
+    open_rows = ~view.truth.confirmed
+    return {label.name for column, label in enumerate(view.labels) if view.sources[open_rows, column].any()}
+
+
+def test_a_starter_tag_that_was_only_ever_rejected_is_given_no_more(started):
+    learn_own_tag(started)
+    assert tags_of_open_rows(started) == {"food shop"}
+    assert started.bundle(started.view().tagging.run_id).summary["rejected_labels"] == ["groceries"]
+    training.train(started, Recipe(), Progress(), promote_it=True)
+    assert tags_of_open_rows(started) == {"food shop"}
+
+
+def test_a_starter_tag_that_was_let_stand_once_or_never_met_is_still_given(started):
+    import_csv(started, statement("2024-06-01,SHELL fuel new,-1.00", header=PLAIN), "fuel.csv")
+    learn_own_tag(started)
+    assert tags_of_open_rows(started) == {"food shop", "fuel"}
+
+
+def test_a_table_is_tagged_as_the_app_tags_the_same_rows(started, tmp_path):
+    import_csv(started, statement("2024-06-01,SHELL fuel new,-1.00", header=PLAIN), "fuel.csv")
+    learn_own_tag(started)
+    (tmp_path / "in.csv").write_text("date,description,amount\n2024-06-01,SHELL fuel new,-1.00\n")
+    tables.tag_table(started, tmp_path / "in.csv", tmp_path / "out.csv", ReadOptions(), Progress())
+    row = next(row for row in exporting.records(started.view()) if row["description"] == "SHELL fuel new")
+    assert "fuel" in row["tags"]
+    tagged = (tmp_path / "out.csv").read_text().splitlines()[1]
+    assert tagged.split(",")[3:] == ["|".join(row["tags"]), row["tag_source"]]
+
+
+def test_an_export_names_the_run_that_gave_the_tags(started):
+    import_csv(started, statement("2024-06-01,SHELL fuel new,-1.00", header=PLAIN), "fuel.csv")
+    run_id = learn_own_tag(started)["run_id"]
+    found = {row["description"]: row for row in exporting.records(started.view())}
+    assert found["SHELL fuel new"]["run_id"] == f"{run_id}|{STARTER}"
+    assert {row["run_id"] for row in found.values() if row["tags"] == ["food shop"]} == {run_id}

@@ -313,3 +313,10 @@ def test_a_full_disk_refuses_a_step_in_words_and_keeps_the_earlier_ones(shop, mo
         done, failed = apply_one(shop, kind="verdict", transaction=row, label=2, value="yes")
     assert (done, failed) == ([], {"step": "The disk is full: tagger.db. Free some space, then try again."})
     assert values(shop)[0] == [YES, NOT_JUDGED]
+
+
+def test_text_that_no_database_can_hold_fails_alone(shop):
+    row = ids_by_description(shop)["TESCO"]
+    good = {"operation": "good", "kind": "verdict", "transaction": row, "label": 2, "value": "no"}
+    done, failed = review.apply(shop, [{"operation": "bad", "kind": "undo", "target": "zz\ud83d"}, good])
+    assert (done, list(failed)) == (["good"], ["bad"])

@@ -350,7 +350,7 @@ def test_removing_the_sample_leaves_nothing_of_it(store):
     own = ("2024-05-01,COFFEE,-1.00,fun", "2024-05-02,CINEMA,-2.00,fun", "2024-05-03,BAKER,-3.00,food")
     import_csv(store, statement(*own), "own.csv")
     of_sample = train(store, promote_it=True)["run_id"]
-    tuning.keep_draft(store, of_sample, {1: 0.3})
+    tuning.keep_draft(store, tuning.panel(store), {1: 0.3})
     tuning.save(store, {1: 0.4})
     assert home.overview(store).n_sample == 42
     gone = importing.remove_sample(store)
@@ -392,3 +392,26 @@ def test_a_bundle_can_be_read_by_another_store_by_names(taught, tmp_path):
     columns = other.label_columns(bundle, other.view().labels)
     assert columns == [names.index("recurring"), -1, names.index("groceries")]
     other.close()
+
+
+def test_what_is_new_since_the_last_run_is_what_counts_otherwise_now(taught):
+    train(taught)
+    ids = ids_by_description(taught)
+
+    def new() -> int:
+        return training.since_last_run(taught)["new"]
+
+    assert new() == 0
+    step = verdict(taught, ids["TESCO c"], 1, "no")
+    assert new() == 1
+    back = undo(taught, step)
+    assert new() == 0
+    undo(taught, back)
+    assert new() == 1
+
+
+def test_taking_back_what_the_last_run_learned_from_is_new(taught):
+    step = verdict(taught, ids_by_description(taught)["TESCO c"], 1, "no")
+    train(taught)
+    undo(taught, step)
+    assert training.since_last_run(taught)["new"] == 1
