@@ -17,6 +17,7 @@ setup: $(VENV)/.ready
 # The stamp is younger than the requirements when everything in them is installed.
 $(VENV)/.ready: requirements.txt requirements-dev.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install it, or name it with 'make PYTHON=/path/to/python3.11 …'"; exit 1; }
+	@echo "Setting up $(VENV). The first time this downloads about 1 GB and takes minutes."
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
-st.set_page_config(page_title="Transaction Tagger", page_icon=":material/sell:", layout="wide")
+# A picture of our own: one named by an icon is fetched from a server elsewhere.
+ICON = Path(__file__).parent / "tagger" / "ui" / "icon.png"
+st.set_page_config(page_title="Transaction Tagger", page_icon=str(ICON), layout="wide")
 
 st.navigation(
     [

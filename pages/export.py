@@ -5,13 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from tagger.services import exporting
-from tagger.ui import exports, session
+from tagger.ui import exports, session, widgets
 
 state = session.open_page("Export")
 counts = exporting.counts(state.store)
 if not counts["transactions"]:
-    st.info("Nothing to export yet. Upload a statement, or try the sample data on the Home page.")
-    st.stop()
+    widgets.empty("Nothing to export yet", "Here transactions leave with their tags.", *widgets.GET_STARTED)
 exports.what_goes_out(counts)
 kind = exports.choose_format()
 st.download_button(

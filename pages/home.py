@@ -17,12 +17,12 @@ if here.n_transactions == 0:
         "Drop in a bank statement, see every transaction tagged, correct what is wrong, and retrain in seconds. "
         "Everything stays on this computer."
     )
-    columns = st.columns([1, 1, 2])
-    if columns[0].button("Try it with sample data", type="primary", width="stretch", disabled=busy):
+    row = st.container(horizontal=True)
+    if row.button("Try it with sample data", type="primary", disabled=busy):
         with messages.user_errors():
             state.jobs.start("import", lambda progress: importing.import_sample(state.store, progress))
             st.rerun()
-    if columns[1].button("Upload a statement", width="stretch"):
+    if row.button("Upload a statement"):
         st.switch_page("pages/upload.py")
     st.caption("The sample is invented: 18 months of a household and a small firm. It can be removed again whole.")
 else:
@@ -37,12 +37,13 @@ else:
     st.subheader(here.next_title, anchor=False)
     st.write(here.next_reason)
     if st.button(here.next_action, type="primary"):
-        st.switch_page(here.next_page)
+        st.switch_page(here.next_page, query_params=here.next_query)
     if here.n_sample:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.write(f"{here.n_sample:,} of these transactions are sample data.")
             if st.button("Remove sample data", disabled=busy):
                 widgets.confirm(
+                    "Remove the sample data?",
                     "This removes the sample's transactions, your corrections on them, and the runs that learned from "
                     "them. Your own transactions and corrections stay.",
                     "Remove sample data",

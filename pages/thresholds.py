@@ -27,12 +27,9 @@ def tune() -> None:
         widgets.without_slider(panel)
         flips = tuning.flips(state.store, panel.saved, panel.drafts)
         with bar:
-            note = widgets.save_bar(flips, n_changed=panel.n_changed)
+            widgets.save_bar(state, panel, flips)
         with changes:
             widgets.flip_list(flips)
-        if note is not None:
-            tuning.save(state.store, panel.drafts, note=note)
-            st.rerun()
 
 
 tune()

@@ -9,27 +9,27 @@ from tagger.ui import messages, recipes, session, widgets
 
 state = session.open_page("Train")
 learned = training.since_last_run(state.store)
-recipes.what_there_is(learned)
-job = widgets.job_status(state, ("train", "import", "tag"), curve=True)
+job = widgets.job_status(state, ("train", "import", "remove", "tag"), curve=True)
 busy = job is not None and job.running
+recipes.what_there_is(learned)
+newest = runs.newest(state.store)
+is_current = newest is not None and newest.id == runs.current_id(state.store)
+undecided = newest is not None and not is_current and not busy
+if newest is not None and undecided:
+    with st.container(border=True), messages.user_errors():
+        compared = training.compare(state.store, newest.id)
+        recipes.result(newest, is_current=False)
+        recipes.comparison(compared)
+        actions = st.container(horizontal=True)
+        actions.button("Promote", type="primary", on_click=recipes.promote, args=(state, newest.id))
+        actions.button("Discard", on_click=messages.callback(runs.discard), args=(state.store, newest.id))
+        recipes.comparison_table(compared)
+        recipes.per_tag(newest)
 recipe = recipes.choose(disabled=busy)
-if st.button("Train", type="primary", disabled=busy or not learned["judged"]):
+if st.button("Train", type="secondary" if undecided else "primary", disabled=busy):
     with messages.user_errors():
         state.jobs.start("train", lambda progress: training.train(state.store, recipe, progress))
         st.rerun()
-
-newest = runs.newest(state.store)
-if newest is None or busy:
-    st.stop()
-is_current = newest.id == runs.current_id(state.store)
-recipes.result(newest, is_current=is_current)
-if not is_current:
-    with messages.user_errors():
-        recipes.comparison(training.compare(state.store, newest.id))
-        actions = st.container(horizontal=True)
-        if actions.button("Promote", type="primary"):
-            runs.promote(state.store, newest.id)
-            st.rerun()
-        if actions.button("Discard"):
-            runs.discard(state.store, newest.id)
-            st.rerun()
+if newest is not None and is_current and not busy:
+    recipes.result(newest, is_current=True)
+    recipes.per_tag(newest)

@@ -8,14 +8,21 @@ from tagger.services import importing
 from tagger.ui import messages, session, statements, widgets
 
 state = session.open_page("Upload")
-job = widgets.job_status(state, ("import", "tag", "train"))
+job = widgets.job_status(state, ("import", "remove", "tag", "train"))
 busy = job is not None and job.running
+batches = importing.batches(state.store)
+done = statements.just_imported(job, batches)
+if done is not None:
+    state.forget_files(job)
+    statements.report(done)
+    if st.button("Review them", type="primary"):
+        st.switch_page("pages/review.py")
 
 files = st.file_uploader(
     "Statements from your bank: CSV, TSV or Parquet, up to 200 MB each",
     type=["csv", "tsv", "txt", "tab", "gz", "parquet", "pq"],
     accept_multiple_files=True,
-    key="files",
+    key=f"files{state.n_uploads}",
 )
 uploads = []
 for file in files:
@@ -23,24 +30,22 @@ for file in files:
         uploads.append(statements.mapping(state.store, file.name, file.getvalue(), key=file.file_id))
 ready = [upload for upload in uploads if upload is not None]
 if files:
-    label = "Import" if len(files) == 1 else f"Import {len(files)} files"
-    if st.button(label, type="primary", disabled=busy or len(ready) < len(files)):
+    part = f"{len(ready)} of " if len(ready) < len(files) else ""
+    label = "Import" if len(files) == 1 else f"Import {part}{len(files)} files"
+    if st.button(label, type="primary", disabled=busy or not ready):
         with messages.user_errors():
-            state.jobs.start("import", lambda progress: importing.import_and_file(state.store, ready, progress))
+            state.importing = state.jobs.start(
+                "import", lambda progress: importing.import_and_file(state.store, ready, progress)
+            )
             st.rerun()
-batches = importing.batches(state.store)
-done = statements.just_imported(job, batches)
-if done is not None:
-    statements.report(done)
-    if st.button("Review them", type="primary" if not files else "secondary"):
-        st.switch_page("pages/review.py")
 if batches:
-    st.subheader("Imports so far")
-    chosen = statements.batch_list(batches)
-    if chosen is not None and st.button("Take this import back", disabled=busy):
+    st.subheader("Imports so far", anchor=False)
+    chosen = statements.batch_list(batches, disabled=busy)
+    if chosen is not None:
         widgets.confirm(
-            f"This removes the import's {chosen.n_added:,} transactions and what was decided about them.",
-            "Take this import back",
+            "Take this import back?",
+            f"This removes its {widgets.counted(chosen.n_added, 'transaction')} and what was decided about them.",
+            "Take it back",
             lambda: state.jobs.run("remove", lambda _: importing.undo_import(state.store, chosen.id)),
         )
 elif not files:

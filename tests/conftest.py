@@ -12,7 +12,7 @@ from tagger.config import Settings
 from tagger.services.importing import Upload, import_files
 from tagger.services.progress import Progress
 from tagger.services.store import Store
-from tagger.transactions.detection import ReadOptions
+from tagger.transactions.layout import ReadOptions
 
 
 @pytest.fixture

@@ -41,6 +41,13 @@ ONLY_IN = {
 }
 
 
+# A line of the rooms below services that may touch the environment, and why.
+ENVIRONMENT = {
+    # The tokenizers library takes this setting from nowhere else.
+    "tagger/learning/encoder.py": ['os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")'],
+}
+
+
 def room_of(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     return parts[0] if parts[0] != "tagger" else parts[1]
@@ -54,6 +61,28 @@ def imports_of(path: Path) -> list[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             found += [f"{node.module}.{alias.name}" for alias in node.names]
     return found
+
+
+def environment_lines(path: Path) -> list[str]:
+    """The lines that touch the environment, by whatever name of the os module."""
+    text = path.read_text()
+    lines, found = text.splitlines(), []
+    for node in ast.walk(ast.parse(text)):
+        names = []
+        if isinstance(node, ast.ImportFrom) and node.module == "os":
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.Attribute):
+            names = [node.attr]
+        if any(re.fullmatch(r"environb?|(get|put|unset)envb?", name) for name in names):
+            found.append(lines[node.lineno - 1].strip())
+    return found
+
+
+def clocks(path: Path) -> list[str]:
+    """The calls that ask a class for the present moment."""
+    nodes = ast.walk(ast.parse(path.read_text()))
+    asked = [node.func.attr for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    return [name for name in asked if name in {"now", "utcnow", "today"}]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -106,4 +135,29 @@ def test_the_learning_room_asks_for_neither_time_nor_environment():
     ]:
         used = imports_of(path)
         assert not any(name.split(".")[0] in {"time", "random"} for name in used), path
-        assert "os.environ" not in used, path
+        assert not clocks(path), path
+        assert environment_lines(path) == ENVIRONMENT.get(str(path.relative_to(ROOT)), []), path
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'os.environ["HOME"]',
+        'os.environ.get("HOME")',
+        'os.getenv("HOME")',
+        'system.getenv("HOME")',
+        "from os import environ",
+        "from os import path, getenv as ask",
+    ],
+)
+def test_the_check_sees_a_look_at_the_environment(tmp_path, line):
+    bad = tmp_path / "bad.py"
+    bad.write_text(f"import os as system\n\n\ndef f():\n    {line}\n")
+    assert environment_lines(bad) == [line]
+
+
+@pytest.mark.parametrize("line", ["datetime.now(UTC)", "datetime.datetime.utcnow()", "date.today()"])
+def test_the_check_sees_a_look_at_the_clock(tmp_path, line):
+    bad = tmp_path / "bad.py"
+    bad.write_text(line)
+    assert len(clocks(bad)) == 1

@@ -22,7 +22,6 @@ class ToyEncoder:
         self,
         texts: Sequence[str],
         *,
-        progress: Callable[[int, int], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> np.ndarray:
         self.texts_encoded += texts

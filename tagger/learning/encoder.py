@@ -47,7 +47,6 @@ WINDOW = 64  # batches tokenized and sorted together; bounds the memory that a m
 
 T = TypeVar("T")
 Tokens = list[int]
-ProgressCallback = Callable[[int, int], None]
 
 
 class TextEncoder(Protocol):
@@ -69,7 +68,6 @@ class TextEncoder(Protocol):
         self,
         texts: Sequence[str],
         *,
-        progress: ProgressCallback | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> NDArray[np.float32]:
         """Return float32 embeddings of shape (n_texts, 2 * dimension), columns [cls | mean]."""
@@ -262,7 +260,6 @@ class Encoder:
         self,
         texts: Sequence[str],
         *,
-        progress: ProgressCallback | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> NDArray[np.float32]:
         """Encode texts, equal ones once, batched with others of their length.
@@ -271,8 +268,6 @@ class Encoder:
         ----------
         texts : sequence of str
             May be empty, and may hold empty texts.
-        progress : callable, optional
-            Called after every batch with the number of distinct texts done and in total.
         cancelled : callable, optional
             Asked before every batch.
 
@@ -292,7 +287,6 @@ class Encoder:
         )
         distinct = list(first_seen)
         embeddings = np.empty((len(distinct), 2 * self.dimension), dtype=np.float32)
-        done = 0
         for start, window in _chunks(distinct, WINDOW * self._batch_size):
             tokens = self._tokenize(window)
             # Longest first: what does not fit into memory fails at once, and the rest only gets faster.
@@ -303,9 +297,6 @@ class Encoder:
                 with torch.inference_mode():
                     states = self._forward([tokens[row] for row in batch])
                 embeddings[start + np.array(batch)] = states.cpu().numpy()
-                done += len(batch)
-                if progress is not None:
-                    progress(done, len(distinct))
         return embeddings if len(distinct) == len(texts) else embeddings[rows]
 
 
@@ -400,7 +391,8 @@ def _chunks(items: list[T], size: int) -> Iterator[tuple[int, list[T]]]:
 
 
 def _load_pretrained(folder: Path) -> tuple[Any, Any]:
-    # The tokenizer is a small part of the time; its threads would outlive a fork and warn about it.
+    # The tokenizer is a small part of the time; its threads would outlive a fork and warn about it. It takes this
+    # from the environment alone, and what a person has set there stays.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from safetensors import SafetensorError
     from transformers import AutoModel, AutoTokenizer

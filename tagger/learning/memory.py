@@ -117,13 +117,11 @@ class LaterBatch:
     Attributes
     ----------
     y_pred : bool array, shape (n_transactions, n_labels)
-    remembered : bool array, shape (n_transactions,)
     share_remembered : float or None
         Share of the judged rows that memory answers; None without a judged row.
     """
 
     y_pred: BoolMatrix
-    remembered: npt.NDArray[np.bool_]
     share_remembered: float | None
 
 
@@ -161,4 +159,4 @@ def later_batch_predictions(
         remembered[later] = answers.found
     rows = judged.any(axis=1)
     share = float(remembered[rows].mean()) if rows.any() else None
-    return LaterBatch(answered, remembered, share)
+    return LaterBatch(answered, share)

@@ -52,7 +52,6 @@ class Model:
         groups: IntVector | None = None,
         on_epoch: OnEpoch | None = None,
         cancelled: Cancelled | None = None,
-        weight: npt.NDArray[np.float32] | None = None,
         validation: tuple[FloatMatrix, BoolMatrix, BoolMatrix] | None = None,
     ) -> Model:
         """Fit on the judged cells.
@@ -65,8 +64,6 @@ class Model:
         groups : int64 array, shape (n_transactions,), optional
             Equal descriptions have equal numbers; without it every row is its own. Early stopping holds out one in
             ten of them, and an "auto" head depends on how many there are.
-        weight : float32 array, shape (n_transactions,), optional
-            How many transactions a row stands for.
         validation : embeddings, y_true and judged of other rows, optional
             Scored for the reports only. Under early stopping the held-out rows take their place.
 
@@ -106,7 +103,6 @@ class Model:
             recipe.seed,
             on_epoch=on_epoch,
             cancelled=cancelled,
-            weight=None if weight is None else weight[fitted],
             validation=scored,
         )
         return cls(recipe.features, centre, scale, head)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tagger.errors import SettingError
-from tagger.learning.metrics import BoolMatrix, FloatMatrix, IntVector, LabelScore, label_score
+from tagger.learning.metrics import BoolMatrix, FloatMatrix, IntVector
 
 DEFAULT_THRESHOLD = 0.5  # where a calibrated probability says "more likely than not"
 
@@ -29,10 +29,6 @@ FloatVector = npt.NDArray[np.float64]
 
 class Chooser(Protocol):
     """A way to choose one threshold per label."""
-
-    @property
-    def name(self) -> str:
-        """The word that `parse_chooser` turns into this chooser."""
 
     @property
     def tunes(self) -> bool:
@@ -55,10 +51,6 @@ class FixedChooser:
     value: float = DEFAULT_THRESHOLD
     tunes = False
 
-    @property
-    def name(self) -> str:
-        return f"fixed:{self.value:g}"
-
     def choose(self, y_true: BoolMatrix, y_prob: FloatMatrix, judged: BoolMatrix) -> FloatVector:
         _check_shapes(y_true, y_prob, judged)
         return np.full(y_true.shape[1], self.value)
@@ -72,7 +64,6 @@ class GridChooser:
     lie far apart keeps its distance from both.
     """
 
-    name = "grid"
     tunes = True
 
     def choose(self, y_true: BoolMatrix, y_prob: FloatMatrix, judged: BoolMatrix) -> FloatVector:
@@ -87,7 +78,6 @@ class ExactChooser:
     Midway, rounding a score does not flip its decision. Below the lowest score, midway to 0. Equal F1: as in the grid.
     """
 
-    name = "exact"
     tunes = True
 
     def choose(self, y_true: BoolMatrix, y_prob: FloatMatrix, judged: BoolMatrix) -> FloatVector:
@@ -121,12 +111,11 @@ def parse_chooser(text: str) -> Chooser:
 
 @dataclass(frozen=True)
 class ChosenThreshold:
-    """A label's threshold and, in words, where it comes from."""
+    """A label's threshold, whether it was tuned, and on how many distinct descriptions that have the label."""
 
     value: float
     tuned: bool
     n_positive_groups: int
-    reason: str
 
 
 def choose_thresholds(
@@ -161,9 +150,7 @@ def choose_thresholds(
     if considered.any():
         values[considered] = chooser.choose(y_true[:, considered], y_prob[:, considered], judged[:, considered])
     return [
-        ChosenThreshold(
-            float(value), bool(chooser.tunes and is_enough), int(count), _reason(chooser, count, min_groups)
-        )
+        ChosenThreshold(float(value), bool(chooser.tunes and is_enough), int(count))
         for value, is_enough, count in zip(values, enough, counts, strict=True)
     ]
 
@@ -198,51 +185,6 @@ def apply_thresholds(y_prob: FloatMatrix, thresholds: Sequence[float] | FloatVec
     reached = exact.astype(np.float32)
     reached = np.where(reached < exact, np.nextafter(reached, np.float32(np.inf)), reached)
     return np.asarray(y_prob >= reached)
-
-
-@dataclass(frozen=True)
-class StepCurve:
-    """A label's counts at every threshold that makes a difference.
-
-    Attributes
-    ----------
-    scores : float32 array, shape (n_steps,)
-        Distinct, descending.
-    true_positives, false_positives : int64 arrays, shape (n_steps,)
-        Cumulative: among the rows whose probability is at least the step's score.
-    """
-
-    scores: npt.NDArray[np.float32]
-    true_positives: IntVector
-    false_positives: IntVector
-    n_positives: int
-    n_negatives: int
-
-    def at(self, threshold: float) -> LabelScore:
-        """The label's exact score at any threshold (`>=`)."""
-        step = int(np.count_nonzero(self.scores.astype(np.float64) >= threshold)) - 1
-        hits, misfires = (int(self.true_positives[step]), int(self.false_positives[step])) if step >= 0 else (0, 0)
-        return label_score(hits, misfires, self.n_positives - hits, self.n_positives + self.n_negatives)
-
-
-def step_curve(
-    y_true: npt.NDArray[np.bool_], y_prob: npt.NDArray[np.float32], judged: npt.NDArray[np.bool_]
-) -> StepCurve:
-    """The step curve of one label over its judged rows.
-
-    Parameters
-    ----------
-    y_true, judged : bool arrays, shape (n_transactions,)
-    y_prob : float32 array, shape (n_transactions,)
-    """
-    _check_shapes(y_true, y_prob, judged)
-    truth, scores = y_true[judged], y_prob[judged]
-    order = np.argsort(-scores, kind="stable")
-    truth, scores = truth[order], scores[order]
-    last_of_step = np.flatnonzero(np.append(scores[1:] != scores[:-1], [True] * min(scores.size, 1)))
-    hits = np.cumsum(truth, dtype=np.int64)[last_of_step]
-    n_positives = int(np.count_nonzero(truth))
-    return StepCurve(scores[last_of_step], hits, last_of_step + 1 - hits, n_positives, truth.size - n_positives)
 
 
 # From a label's scores, all and those of positives, both ascending: where to cut, and the thresholds that cut there.
@@ -280,15 +222,6 @@ def _each_label(y_true: BoolMatrix, y_prob: FloatMatrix, judged: BoolMatrix, can
         # Rounded, since 0.65 and 0.35 are not equally far from 0.5 in binary.
         chosen[label] = tied[np.argmin(np.round(distance, 12))]
     return chosen
-
-
-def _reason(chooser: Chooser, count: int, min_groups: int) -> str:
-    if not chooser.tunes:
-        return "The same for every label."
-    descriptions = f"{count} distinct description{'' if count == 1 else 's'}"
-    if count >= max(min_groups, 1):
-        return f"Tuned on {descriptions}."
-    return f"Default: {descriptions} with this tag, {min_groups} needed to tune."
 
 
 def _check_shapes(y_true: BoolMatrix, y_prob: FloatMatrix, judged: BoolMatrix) -> None:

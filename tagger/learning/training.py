@@ -130,7 +130,6 @@ def fit_head(
     *,
     on_epoch: OnEpoch | None = None,
     cancelled: Cancelled | None = None,
-    weight: npt.NDArray[np.float32] | None = None,
     validation: Validation | None = None,
 ) -> FittedHead:
     """Fit a head on the judged cells.
@@ -143,15 +142,13 @@ def fit_head(
         Cells where `judged` is False contribute nothing.
     seed : int
         Decides initial weights, order and dropout of the feed-forward head; the logistic head needs none.
-    weight : float32 array, shape (n_transactions,), optional
-        How many transactions a row stands for.
     validation : Validation, optional
         Scored for the reports; early stopping goes by it and needs it.
 
     Returns
     -------
-    The head. A label without a judged positive or without a judged negative (also under `weight`) gets a constant:
-    the share of "yes" among its verdicts and `IMAGINED_NEGATIVES` more "no".
+    The head. A label without a judged positive or without a judged negative gets a constant: the share of "yes" among
+    its verdicts and `IMAGINED_NEGATIVES` more "no".
 
     Raises
     ------
@@ -162,13 +159,11 @@ def fit_head(
     ValueError
         If shapes do not fit, an input is not finite, or early stopping has no validation rows.
     """
-    _check(X, y_true, judged, weight)
+    _check(X, y_true, judged)
     if settings.early_stopping and settings.kind == "feedforward" and validation is None:
         raise ValueError("Early stopping needs validation rows.")
     mass = judged.astype(np.float32)
-    if weight is not None:
-        mass *= weight.astype(np.float32)[:, np.newaxis]
-    positive, negative = _totals(mass, y_true)
+    positive, negative = (np.count_nonzero(said & judged, axis=0).astype(np.float64) for said in (y_true, ~y_true))
     prior = (positive + IMAGINED_POSITIVES) / (positive + negative + IMAGINED_NEGATIVES)
     constant = (positive == 0) | (negative == 0)
     mass[:, constant] = 0.0
@@ -370,13 +365,6 @@ def _threads(n_threads: int) -> Iterator[None]:
 # Shared ---------------------------------------------------------------------------------------------------------------
 
 
-def _totals(mass: FloatMatrix, y_true: BoolMatrix) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    total = mass.sum(axis=0, dtype=np.float64)
-    positive = np.where(y_true, mass, np.float32(0)).sum(axis=0, dtype=np.float64)
-    # Subtracting would leave rounding behind where there is no negative.
-    return positive, np.where(np.any((mass > 0) & ~y_true, axis=0), total - positive, 0.0)
-
-
 def _balance(y_true: BoolMatrix, positive: npt.NDArray[np.float64], negative: npt.NDArray[np.float64]) -> FloatMatrix:
     half = (positive + negative) / 2
     for_yes = np.divide(half, positive, out=np.ones_like(half), where=positive > 0)
@@ -384,11 +372,9 @@ def _balance(y_true: BoolMatrix, positive: npt.NDArray[np.float64], negative: np
     return np.where(y_true, for_yes, for_no).astype(np.float32)
 
 
-def _check(X: FloatMatrix, y_true: BoolMatrix, judged: BoolMatrix, weight: npt.NDArray[np.float32] | None) -> None:
+def _check(X: FloatMatrix, y_true: BoolMatrix, judged: BoolMatrix) -> None:
     if X.ndim != 2 or y_true.shape != judged.shape or y_true.ndim != 2 or X.shape[0] != y_true.shape[0]:
         raise ValueError(f"Shapes do not fit: {X.shape}, {y_true.shape}, {judged.shape}.")
-    if weight is not None and (weight.shape != X.shape[:1] or not np.all(weight >= 0)):
-        raise ValueError(f"One weight of 0 or more per row is needed, not {weight.shape}.")
     if not X.shape[0] or not y_true.shape[1]:
         raise TrainingError(f"Nothing to learn from: {X.shape[0]} transactions, {y_true.shape[1]} labels.")
     if not np.isfinite(X).all():

@@ -28,6 +28,7 @@ class Overview:
     next_reason: str
     next_action: str
     next_page: str
+    next_query: dict[str, str]
 
 
 def overview(store: Store) -> Overview:
@@ -74,4 +75,5 @@ def overview(store: Store) -> Overview:
         next_reason=step[1],
         next_action=step[2],
         next_page=step[3],
+        next_query={"show": "To review"} if step[3] == "pages/review.py" else {},
     )

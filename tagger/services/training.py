@@ -29,8 +29,10 @@ from tagger.transactions.text import GROUP_VERSION, TEXT_VERSION
 
 if TYPE_CHECKING:
     from tagger.learning.model import Model
+    from tagger.learning.training import EpochReport
 
 MEASURED_ON = "out-of-fold"
+FOLD_STEPS = 100  # of the progress bar
 
 
 @dataclass(frozen=True)
@@ -205,10 +207,10 @@ def fit(vectors: NDArray[np.float32], data: TrainingSet, recipe: Recipe, progres
         data.judged,
         data.groups,
         recipe,
-        progress=lambda done, total: progress.report(done, total + 1, "Training"),
         cancelled=progress.cancelled,
-        on_epoch=lambda epoch: progress.curve.append(asdict(epoch)),
+        on_epoch=lambda report: _tell(progress, report, recipe.n_folds),
     )
+    progress.report(recipe.n_folds * FOLD_STEPS, (recipe.n_folds + 1) * FOLD_STEPS, "Training on everything")
     model = Model.fit(vectors, data.y_true, data.judged, recipe, groups=data.groups, cancelled=progress.cancelled)
     progress.stage("Choosing thresholds")
     chooser = parse_chooser(recipe.thresholds)
@@ -219,6 +221,15 @@ def fit(vectors: NDArray[np.float32], data: TrainingSet, recipe: Recipe, progres
         y_pred=cross_fitted_predictions(oof, data.y_true, data.judged, data.groups, chooser),
         folds=oof.folds,
     )
+
+
+def _tell(progress: Progress, report: EpochReport, n_folds: int) -> None:
+    fold = report.fold or 0
+    done = fold * FOLD_STEPS + FOLD_STEPS * report.epoch // report.n_epochs
+    f1 = "" if report.validation_f1 is None else f" · F1 {report.validation_f1:.2f}"
+    message = f"Training fold {fold + 1} of {n_folds} · epoch {report.epoch} of {report.n_epochs}{f1}"
+    progress.report(done, (n_folds + 1) * FOLD_STEPS, message)
+    progress.curve.append(asdict(report))
 
 
 def since_last_run(store: Store) -> dict[str, Any]:

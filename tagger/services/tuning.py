@@ -49,6 +49,7 @@ class Panel:
     """All sliders of the current run; `unknown` names the labels that it does not know yet."""
 
     run_id: str
+    version_id: int | None
     labels: tuple[LabelTuning, ...]
     n_transactions: int
     measured_on: str
@@ -93,7 +94,7 @@ def panel(store: Store) -> Panel:
     """The current run's sliders, with the rows that they are fairly measured on."""
     view = store.view()
     if not len(view.columns):
-        return Panel(view.tagging.run_id, (), 0, "", ())
+        return Panel(view.tagging.run_id, None, (), 0, "", ())
     bundle = store.bundle(view.tagging.run_id)
     evidence = gather(store, view, bundle)
     chooser = parse_chooser("exact")  # whatever the run's own way to choose: the peak of the curve that is drawn
@@ -118,6 +119,7 @@ def panel(store: Store) -> Panel:
         )
     return Panel(
         run_id=bundle.run_id,
+        version_id=view.tagging.threshold_version_id,
         labels=tuple(labels),
         n_transactions=int(evidence.rows.size),
         measured_on=_measured_on(bundle.run_id),

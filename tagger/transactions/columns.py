@@ -230,7 +230,6 @@ class _Assignment:
             labels_column=labels,
             source_column=source if labels is not None and fold_header(labels) == "tags" else None,
             id_column=known_id,
-            labels_separator=options.labels_separator,
             currency=self._currency_of_amounts([amount, debit, credit]) if currency is None else "",
             is_own_export=bool(source and known_id),
         )
@@ -449,10 +448,10 @@ def settle_values(
     if options.decimal_mark is not None:
         if options.decimal_mark not in {".", ","}:
             raise SettingError(f"The decimal mark {options.decimal_mark!r} is neither . nor a comma.")
-        mark, unsure = options.decimal_mark, False
+        mark = options.decimal_mark
     else:
         guess = guess_decimal_mark(amounts, default="," if layout.delimiter == ";" else ".")
-        mark, unsure = guess.mark, guess.ambiguous
+        mark = guess.mark
         if layout.amount_column or layout.debit_column or layout.credit_column:
             told.append(guess.explanation)
     date_format, ambiguous = "", False
@@ -477,7 +476,6 @@ def settle_values(
         date_format=date_format,
         dates_ambiguous=ambiguous,
         decimal_mark=mark,
-        decimal_ambiguous=unsure,
         amount_sign=sign,
         debit_sign=_debit_sign(debits, mark),
         explanations=tuple(told),

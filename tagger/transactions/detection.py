@@ -19,24 +19,21 @@ from tagger.transactions.columns import (
     name_score,
 )
 from tagger.transactions.dates import is_date
-from tagger.transactions.encoding import decode, split_lines, whole_lines
 from tagger.transactions.layout import Layout, ReadOptions
 
-__all__ = ["HEAD_BYTES", "Layout", "ReadOptions", "detect_layout", "layout_of_lines"]
-
-HEAD_BYTES = 256 * 1024  # what preview and import both look at, so that they map the columns alike
 MAX_COLUMNS = 2000  # beyond any statement; keeps a mistaken delimiter from making a million columns
 _DELIMITERS = (",", ";", "\t", "|")
 _HEADER_WITHIN = 40  # records; the longest preamble seen before a header has 18
 _SAMPLE_CELLS = 20_000  # cells looked at for their kind, so that 300 columns cost no more than 10
 
 
-def detect_layout(head: bytes, options: ReadOptions) -> Layout:
-    """Find out a delimited table's layout from its beginning.
+def layout_of_lines(lines: list[str], encoding: str, options: ReadOptions) -> Layout:
+    """Find out a delimited table's layout from its first lines.
 
     Parameters
     ----------
-    head : the file's first bytes; a line cut off at the end is left out
+    lines : physical lines, from the file's first on
+    encoding : how the file was decoded, for the explanations
 
     Raises
     ------
@@ -44,15 +41,9 @@ def detect_layout(head: bytes, options: ReadOptions) -> Layout:
         If no column could be the description, or a named column does not exist.
     UnreadableFileError
         If this is no table.
+    SettingError
+        If the delimiter cannot be one.
     """
-    if len(head) >= HEAD_BYTES:
-        head = whole_lines(head)
-    decoded = decode(head, options.encoding)
-    return layout_of_lines(split_lines(decoded.text), decoded.encoding, options)
-
-
-def layout_of_lines(lines: list[str], encoding: str, options: ReadOptions) -> Layout:
-    """Find out the layout of a table given as physical lines; see `detect_layout`."""
     start = 0
     delimiter = options.delimiter
     if lines and (told := re.fullmatch(r'"?sep=(.)"?\s*', lines[0])):
@@ -100,7 +91,6 @@ def layout_of_lines(lines: list[str], encoding: str, options: ReadOptions) -> La
     layout = Layout(
         columns=names,
         description_column="",
-        encoding=encoding,
         delimiter=delimiter,
         has_header=header is not None,
         first_line=first_line,

@@ -123,6 +123,9 @@ def decode(content: bytes, encoding: str | None = None) -> Decoded:
         return _decode_legacy(content)
 
 
+_TAR_AT, _TAR = 257, b"ustar"  # a tar has its magic behind the first member's name
+
+
 def refuse_foreign(head: bytes) -> None:
     """Refuse by name what is plainly another kind of file.
 
@@ -131,6 +134,8 @@ def refuse_foreign(head: bytes) -> None:
     UnreadableFileError
         If the first bytes are those of a known other format.
     """
+    if head[_TAR_AT : _TAR_AT + len(_TAR)] == _TAR:
+        raise UnreadableFileError("This is an archive (tar), not a table of transactions. Unpack it first.")
     start = head.lstrip()
     for magic, what in _FOREIGN:
         if start[: len(magic)].lower() == magic.lower():
@@ -156,7 +161,7 @@ def _decode_legacy(content: bytes) -> Decoded:
         for index, line in enumerate(lines):
             fixed.append(line.decode("cp1252", "replace") if index in bad else line.decode("utf-8"))
         numbers = [index + 1 for index in strange]
-        note = f"{_lines(numbers)} were not UTF-8 like the rest and were read as Windows-1252; check the letters there."
+        note = f"{_lines(numbers)}: not UTF-8 like the rest, so read as Windows-1252; check the letters there."
         return Decoded(_without_mark("".join(fixed)), "utf-8", (note,))
     return _decode_as(content, _legacy_encoding(lines[0] + b"".join(lines[index] for index in strange[:300])))
 

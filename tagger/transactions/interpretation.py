@@ -298,11 +298,6 @@ class RowReader:
             (cells[self._at_id].strip() or None) if self._at_id is not None else None,
         )
 
-    def amount(self, cells: list[str]) -> Decimal | None:
-        """Give a row's amount, or None where it has none that can be read."""
-        found = self._amount(cells, 0) if self._at_money else None
-        return found if isinstance(found, Decimal) else None
-
     def _ragged(self, line: int, cells: list[str]) -> RowError | SkippedRow | None:
         filled = [cell for cell in cells if cell.strip()]
         if not filled:

@@ -46,7 +46,6 @@ class Layout:
 
     columns: tuple[str, ...]
     description_column: str
-    encoding: str = ""
     delimiter: str = ""
     has_header: bool = True
     first_line: int = 1
@@ -60,11 +59,9 @@ class Layout:
     labels_column: str | None = None
     source_column: str | None = None
     id_column: str | None = None
-    labels_separator: str = "|"
     date_format: str = ""
     dates_ambiguous: bool = False
     decimal_mark: str = "."
-    decimal_ambiguous: bool = False
     amount_sign: AmountSign = "as written"
     debit_sign: int = 0  # what a debit is multiplied by; 0: its size counts as money out, whatever its sign
     currency: str = ""

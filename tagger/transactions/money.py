@@ -60,10 +60,9 @@ _TYPOGRAPHY = str.maketrans({"−": "-", "–": "-", "—": "-", "’": "'", "�
 
 @dataclass(frozen=True)
 class MarkGuess:
-    """The decimal mark of a column, whether it had to be assumed, and why."""
+    """The decimal mark of a column, and how it was found."""
 
     mark: DecimalMark
-    ambiguous: bool
     explanation: str
 
 
@@ -129,13 +128,13 @@ def guess_decimal_mark(values: Iterable[str], *, default: DecimalMark = ".") -> 
     if votes["."] != votes[","]:
         chosen: DecimalMark = "." if votes["."] > votes[","] else ","
         name = "point" if chosen == "." else "comma"
-        return MarkGuess(chosen, ambiguous=False, explanation=f"Decimal mark: {name}.")
+        return MarkGuess(chosen, f"Decimal mark: {name}.")
     name = "point" if default == "." else "comma"
     if undecided or votes["."]:
         why = f"Decimal mark: {name}, assumed; the amounts do not show it"
         why += f" ({undecided!r} could be read both ways)." if undecided else "."
-        return MarkGuess(default, ambiguous=True, explanation=why)
-    return MarkGuess(default, ambiguous=False, explanation=f"Decimal mark: {name} (no amount has decimals).")
+        return MarkGuess(default, why)
+    return MarkGuess(default, f"Decimal mark: {name} (no amount has decimals).")
 
 
 def _shape(text: str) -> re.Match[str] | None:

@@ -1,6 +1,6 @@
 """Three readings of a description: for the encoder, for equality, and for keeping one merchant together.
 
-Each has a version: what was computed with another version is not comparable and is computed again.
+The first and the last have a version, which a run keeps beside its numbers: those of another are not comparable.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import re
 import unicodedata
 
 TEXT_VERSION = 1
-FOLD_VERSION = 1
 GROUP_VERSION = 1
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060\ufeff\ufffe\uffff]+")

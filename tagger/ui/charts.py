@@ -1,4 +1,4 @@
-"""Plotly figures. Colours come from Streamlit's theme, so that light and dark both work."""
+"""Plotly figures. What Streamlit's theme does not colour has colours that show on light and dark alike."""
 
 from __future__ import annotations
 
@@ -6,25 +6,33 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
+
+NOW, BEFORE = "#2A8FBD", "rgba(140, 150, 160, 0.55)"
+CURVES = {"loss": "Training loss", "validation_f1": "Micro F1 of held-out descriptions, at 0.5"}
 
 
-def training_curve(curve: Sequence[Mapping[str, Any]]) -> go.Figure:
-    """Loss of the training rows and F1 of the held-out ones, one line per fold, as they come in."""
-    figure = make_subplots(
-        rows=1, cols=2, subplot_titles=("Training loss", "Micro F1 of held-out descriptions, at 0.5")
-    )
-    folds = sorted({report.get("fold") or 0 for report in curve})
+def training_curve(curve: Sequence[Mapping[str, Any]], what: str) -> go.Figure:
+    """One line per fold, as they come in; the fold that is being trained stands out.
+
+    Parameters
+    ----------
+    curve : reports of epochs, each with `epoch`, `fold` and the value of `what`.
+    what : one of `CURVES`.
+    """
+    figure = go.Figure()
+    folds = sorted({report["fold"] for report in curve})
     for fold in folds:
-        own = [report for report in curve if (report.get("fold") or 0) == fold]
-        epochs = [report["epoch"] for report in own]
+        own = [report for report in curve if report["fold"] == fold]
         latest = fold == folds[-1]
-        look = {"mode": "lines+markers", "opacity": 1.0 if latest else 0.35, "name": f"fold {fold + 1}"}
-        figure.add_scatter(x=epochs, y=[report["loss"] for report in own], row=1, col=1, **look)
         figure.add_scatter(
-            x=epochs, y=[report.get("validation_f1") for report in own], row=1, col=2, showlegend=False, **look
+            x=[report["epoch"] for report in own],
+            y=[report[what] for report in own],
+            mode="lines" if len(own) > 1 else "markers",
+            name=f"fold {fold + 1}",
+            line={"color": NOW if latest else BEFORE, "width": 2.5 if latest else 1},
+            marker={"color": NOW if latest else BEFORE},
         )
-    figure.update_layout(height=280, margin={"l": 8, "r": 8, "t": 32, "b": 8}, showlegend=False)
-    figure.update_yaxes(rangemode="tozero")
     figure.update_xaxes(title_text="epoch")
+    figure.update_yaxes(rangemode="tozero")
+    figure.update_layout(height=220, margin={"l": 8, "r": 8, "t": 8, "b": 8}, showlegend=False)
     return figure

@@ -21,7 +21,11 @@ def what_goes_out(counts: Mapping[str, int]) -> None:
             "Remembered": f"{counts['remembered']:,}",
             "Predicted": f"{counts['predicted']:,}",
         },
-        helps={"Remembered": "Equal descriptions were confirmed before."},
+        helps={
+            "Confirmed": "People gave all its tags, or confirmed that it has none.",
+            "Remembered": "Equal descriptions were confirmed before.",
+            "Predicted": "At least one tag comes from the model.",
+        },
     )
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 
 import streamlit as st
 
-from tagger.services import review
 from tagger.services.review import CONFIRMED_ONLY, EVERYTHING, OPEN, PAGE_SIZE, Filter
 from tagger.services.view import View
+from tagger.ui.messages import escape
 from tagger.ui.widgets import counted
 
 STATES = {"All": EVERYTHING, "To review": OPEN, "Confirmed": CONFIRMED_ONLY}
@@ -28,10 +27,10 @@ def review_filter(view: View) -> Filter:
     # Behind a button: a phone shows transactions first.
     n_more = sum(bool(st.session_state.get(name)) for name in ("tags", "since", "until", "untagged"))
     with top[2].popover(f"Filter ({n_more})" if n_more else "Filter", icon=":material/filter_list:", width="stretch"):
-        since, until = _dates()
+        tags = _tags(view)
         untagged = st.toggle("Without any tag", key="untagged", bind="query-params")
-        so_far = Filter(text=text, state=STATES[state or "All"], since=since, until=until, untagged=untagged)
-        return replace(so_far, tags=_tags(view, so_far))
+        since, until = _dates()
+    return Filter(text=text, tags=tags, state=STATES[state or "All"], since=since, until=until, untagged=untagged)
 
 
 def page(n_rows: int, n_open: int, *, asked: Filter) -> int:
@@ -76,23 +75,18 @@ def empty_text(view: View, wanted: Filter) -> tuple[str, str]:
 
 
 def _dates() -> tuple[date | None, date | None]:
-    since = st.date_input("From", value=None, key="since", bind="query-params")
-    until = st.date_input("To", value=None, key="until", bind="query-params")
+    places = st.columns(2)
+    oldest = date(1900, 1, 1)
+    since = places[0].date_input("From", value=None, key="since", bind="query-params", min_value=oldest)
+    until = places[1].date_input("To", value=None, key="until", bind="query-params", min_value=oldest)
     return since, until
 
 
-def _tags(view: View, so_far: Filter) -> tuple[int, ...]:
-    """Chips with counts, the most frequent first; any of the chosen ones."""
-    counts = review.find(view, so_far).per_label
-    names = {label.name: label for label in view.labels}
-    order = sorted(names, key=lambda name: (-counts[names[name].id], name))
-    chosen = st.pills(
-        "Tags",
-        order,
-        selection_mode="multi",
-        format_func=lambda name: f"{name} {counts[names[name].id]:,}",
-        key="tags",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
-    return tuple(sorted(names[name].id for name in chosen if name in names))
+def _tags(view: View) -> tuple[int, ...]:
+    """Chips, any of the chosen ones; kept in the address by name, which stays when counts change."""
+    names = {label.name: label for label in sorted(view.labels, key=lambda label: label.name.casefold())}
+    if "tags" not in st.session_state:
+        st.session_state["tags"] = [name for name in st.query_params.get_all("tags") if name in names]
+    chosen = st.pills("Tags", list(names), selection_mode="multi", format_func=escape, key="tags")
+    st.query_params["tags"] = chosen
+    return tuple(sorted(names[name].id for name in chosen))

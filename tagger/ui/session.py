@@ -15,6 +15,7 @@ from tagger.services import runs
 from tagger.services.jobs import Jobs
 from tagger.services.store import Store
 from tagger.services.tagging import keep_tagged
+from tagger.storage.jobs import JobRow
 from tagger.storage.runs import STARTER
 from tagger.ui import messages
 
@@ -31,12 +32,16 @@ class Session:
     page : the screen that is open.
     pinned : the rows that Review shows, by what was asked for; a confirmed row does not vanish under the pointer, and
         turning the page does not skip those that moved up.
+    importing : the import that was started here, until its report is shown.
+    n_uploads : imports from this tab; a new number empties the uploader.
     """
 
     store: Store
     jobs: Jobs
     page: str = ""
     pinned: tuple[object, tuple[str, ...]] | None = None
+    importing: str | None = None
+    n_uploads: int = 0
 
     def enter(self, page: str) -> None:
         """Open a screen; coming from another one, everything is looked up afresh."""
@@ -48,6 +53,12 @@ class Session:
         if self.pinned is None or self.pinned[0] != asked:
             self.pinned = (asked, tuple(ids))
         return self.pinned[1]
+
+    def forget_files(self, done: JobRow | None) -> None:
+        """Empty the uploader when the import of its files has ended well."""
+        if done is not None and done.id == self.importing:
+            self.importing = None
+            self.n_uploads += 1
 
 
 @st.cache_resource(show_spinner=False)
@@ -76,11 +87,21 @@ def current() -> Session:
     return session
 
 
-# Content first: Streamlit leaves a sixth of a phone's screen empty above the title.
+# What Streamlit's own options cannot say. Content first: it leaves a sixth of a phone's screen empty above the title.
 LAYOUT = """<style>
 .stMainBlockContainer { padding-top: 4.5rem; max-width: 76rem; }
 .stMainBlockContainer h1 { font-size: 1.75rem; padding: 0 0 0.5rem; }
-@media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
+[data-testid="stCaptionContainer"] { color: color-mix(in srgb, currentColor 78%, transparent); opacity: 1; }
+/* Streamlit tells screen readers, and only them, why a file was refused. */
+.stTooltipErrorHoverTarget .stFileChip { width: auto; max-width: none; }
+.stTooltipErrorHoverTarget .stFileChip > span {
+  position: static; width: auto; height: auto; margin: 0 0.5rem; clip: auto; white-space: normal;
+}
+.stTooltipErrorHoverTarget .stFileChip > span::after { content: " Export fewer months at a time, or split the file."; }
+@media (max-width: 640px) {
+  .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
+  .stMainBlockContainer button, .stMainBlockContainer input, [data-testid="stSidebarNavLink"] { min-height: 2.5rem; }
+}
 </style>"""
 
 

@@ -30,6 +30,8 @@ ROLES = {
     "currency_column": "Currency",
     "labels_column": "Tags",
 }
+GZIP = b"\x1f\x8b"
+SHOWN_AT_ONCE = 5  # imports
 AS_FOUND = "as found"
 DELIMITERS = {AS_FOUND: None, "commas": ",", "semicolons": ";", "tabs": "\t", "pipes": "|"}
 DATE_ORDERS = {"day first": "DD/MM/YYYY", "month first": "MM/DD/YYYY", "year first": "YYYY-MM-DD"}
@@ -76,7 +78,8 @@ def mapping(store: Store, name: str, content: bytes, *, key: str) -> Upload | No
         st.warning(
             f"{messages.escape(told)} If that is wrong, change it under “Columns and signs”.", icon=":material/event:"
         )
-    _parsed(shown, key=key)
+    is_text = bool(shown.layout.delimiter) and not content.startswith(GZIP)
+    _parsed(shown, content.count(b"\n") if is_text else 0, key=key)
     return Upload(name, content, options, account)
 
 
@@ -104,9 +107,10 @@ def _delimiter(*, key: str) -> None:
 def _options(guessed: Preview, basics: ReadOptions, *, key: str) -> ReadOptions:
     layout = guessed.layout
     columns = [NONE, *layout.columns]
-    places = st.columns(4)
     picked: dict[str, str] = {}
     for position, (role, title) in enumerate(ROLES.items()):
+        if position % 4 == 0:
+            places = st.columns(4)  # a row at a time: on a phone they stand below each other in this order
         found = getattr(layout, role)
         choice = places[position % 4].selectbox(
             title, columns, index=columns.index(found) if found in columns else 0, key=f"{key}:{role}"
@@ -120,6 +124,7 @@ def _options(guessed: Preview, basics: ReadOptions, *, key: str) -> ReadOptions:
             "debit_column": picked["debit_column"],
             "credit_column": picked["credit_column"],
         }
+    places = st.columns(4)
     separator = places[0].text_input("Tags are separated by", value="|", key=f"{key}:separator")
     if layout.date_column is not None and layout.date_format:
         orders = list(DATE_ORDERS)
@@ -138,32 +143,36 @@ def _options(guessed: Preview, basics: ReadOptions, *, key: str) -> ReadOptions:
     if layout.delimiter:
         with places[3]:
             _delimiter(key=key)
-    invert = places[0].toggle("Spending is written as positive", key=f"{key}:invert")
+    invert = st.toggle("Spending is written as positive", key=f"{key}:invert")
     return replace(basics, **chosen, labels_separator=separator or "|", invert_amounts=invert)
 
 
-def _parsed(shown: Preview, *, key: str) -> None:
-    frame = {
+def _parsed(shown: Preview, n_lines: int, *, key: str) -> None:
+    frame: dict[str, Sequence[Any]] = {
         "Line": [each.line for each in shown.transactions],
         "Date": [each.occurred_on for each in shown.transactions],
-        "Description": [each.description[:200] for each in shown.transactions],
         "Amount": [
             widgets.money(None if each.amount is None else format(each.amount, "f"), each.currency)
             for each in shown.transactions
         ],
-        "Tags": [list(each.labels or ()) for each in shown.transactions],
+        "Description": [each.description[:200] for each in shown.transactions],
     }
+    if shown.layout.labels_column is not None:
+        frame["Tags"] = [list(each.labels or ()) for each in shown.transactions]
     st.dataframe(
         frame,
         hide_index=True,
         key=f"{key}:parsed",
         column_config={
-            "Amount": st.column_config.TextColumn(alignment="right"),
+            "Line": st.column_config.NumberColumn(width="small"),
+            "Date": st.column_config.DateColumn(width="small"),
+            "Amount": st.column_config.TextColumn(width="small", alignment="right"),
             "Tags": st.column_config.ListColumn(),
         },
     )
     if shown.errors:
         _errors([vars_of(error) for error in shown.errors], len(shown.errors), key=f"{key}:preview_errors")
+    st.caption(f"The first rows of about {widgets.counted(n_lines, 'line')}." if n_lines else "The first rows.")
 
 
 def just_imported(job: JobRow | None, batches: Sequence[Batch]) -> Batch | None:
@@ -176,11 +185,14 @@ def report(batch: Batch) -> None:
     """What an import did, file by file: every row is accounted for."""
     for position, file in enumerate(batch.report.get("files", ())):
         with st.container(border=True):
-            st.markdown(
-                f"**{messages.escape(file['file'])}** · {file['rows']:,} rows: {file['added']:,} added, "
-                f"{file['duplicates']:,} already here, {file['skipped']:,} not transactions, "
-                f"{file['n_errors']:,} with errors"
-            )
+            parts = {
+                "added": file["added"],
+                "already here": file["duplicates"],
+                "no transactions, such as totals": file["skipped"],
+                "with errors": file["n_errors"],
+            }
+            told = ", ".join(f"{n:,} {what}" for what, n in parts.items() if n or what == "added")
+            st.markdown(f"**{messages.escape(file['file'])}** · {widgets.counted(file['rows'], 'row')}: {told}")
             if file["judged"]:
                 st.caption(f"{file['judged']:,} rows came with tags and count as reviewed.")
             if file["conflicts"]:
@@ -191,24 +203,21 @@ def report(batch: Batch) -> None:
                 _errors(file["errors"], file["n_errors"], key=f"errors{position}")
 
 
-def batch_list(batches: Sequence[Batch]) -> ChosenBatch | None:
-    """All imports, one of which can be chosen."""
-    frame = {
-        "When (UTC)": [batch.created_at for batch in batches],
-        "Files": [", ".join(file["file"] for file in batch.report.get("files", ())) for batch in batches],
-        "Added": [_added(batch) for batch in batches],
-        "By": [batch.author for batch in batches],
-    }
-    picked = st.dataframe(
-        frame,
-        hide_index=True,
-        key="batches",
-        on_select="rerun",
-        selection_mode="single-row",
-        column_config={"When (UTC)": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm")},
-    )
-    rows = picked.selection.rows
-    return ChosenBatch(batches[rows[0]].id, _added(batches[rows[0]])) if rows else None
+def batch_list(batches: Sequence[Batch], *, disabled: bool) -> ChosenBatch | None:
+    """All imports, the newest first; the one that a person wants to take back."""
+    chosen = None
+    rest = st.expander(f"{len(batches) - SHOWN_AT_ONCE:,} earlier ones") if len(batches) > SHOWN_AT_ONCE else None
+    for position, batch in enumerate(batches):
+        place = st.container() if rest is None or position < SHOWN_AT_ONCE else rest
+        row = place.columns([6, 2], vertical_alignment="center")
+        names = ", ".join(file["file"] for file in batch.report.get("files", ()))
+        row[0].markdown(
+            f"{messages.escape(names)} · {_added(batch):,} added · "
+            f"{batch.created_at.day} {batch.created_at:%b %Y, %H:%M} UTC · {messages.escape(batch.author)}"
+        )
+        if row[1].button("Take back", key=f"back:{batch.id}", disabled=disabled, width="stretch"):
+            chosen = ChosenBatch(batch.id, _added(batch))
+    return chosen
 
 
 def vars_of(error: Any) -> dict[str, Any]:
@@ -217,14 +226,16 @@ def vars_of(error: Any) -> dict[str, Any]:
 
 def _errors(errors: Sequence[Mapping[str, Any]], n_errors: int, *, key: str) -> None:
     first = "" if n_errors == len(errors) else f" The first {len(errors):,}:"
-    st.markdown(f"{widgets.counted(n_errors, 'row')} could not be read. The good rows go in.{first}")
+    rows = widgets.counted(n_errors, "row")
+    st.warning(f"{rows} could not be read; all others can.{first}", icon=":material/warning:")
     frame = {
         "Line": [error["line"] for error in errors],
         "Column": [error["column"] for error in errors],
         "Value": [str(error["value"])[:200] for error in errors],
         "Why": [error["message"] for error in errors],
     }
-    st.dataframe(frame, hide_index=True, key=key)
+    small = st.column_config.NumberColumn(width="small")
+    st.dataframe(frame, hide_index=True, key=key, column_config={"Line": small})
 
 
 def _added(batch: Batch) -> int:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import streamlit as st
 
 from tagger.labels.labelset import Label
-from tagger.services import review, tagging
+from tagger.services import review, tagging, tuning
 from tagger.services.progress import Progress
 from tagger.services.review import Row
 from tagger.services.tuning import Flips, Panel
@@ -27,7 +27,7 @@ from tagger.ui.components.transaction_list import (
     Outcome,
     Source,
 )
-from tagger.ui.messages import escape, user_errors
+from tagger.ui.messages import callback, escape, user_errors
 from tagger.ui.session import Session
 
 SYMBOLS = {"GBP": "£", "USD": "$", "EUR": "€", "INR": "₹", "JPY": "¥", "ZAR": "R"}
@@ -118,8 +118,6 @@ def panel_labels(panel: Panel) -> list[PanelLabel]:
             optimum=each.optimum,
             tuned=each.tuned,
             note=each.note,
-            support=int(each.truth.sum()),
-            n_judged=int(each.truth.size),
             scores=each.scores,
             truth=each.truth,
         )
@@ -153,9 +151,12 @@ def job_status(session: Session, kinds: Sequence[str], *, curve: bool = False) -
                 session.jobs.cancel(job.id)
             if curve and progress is not None and progress.curve:
                 # Plotly takes a third of a second to import; only this screen needs it.
-                from tagger.ui.charts import training_curve  # noqa: PLC0415
+                from tagger.ui.charts import CURVES, training_curve  # noqa: PLC0415
 
-                st.plotly_chart(training_curve(progress.curve), key="curve")
+                for place, (what, title) in zip(st.columns(2), CURVES.items(), strict=True):
+                    place.caption(title)
+                    chart = training_curve(progress.curve, what)
+                    place.plotly_chart(chart, key=what, config={"displayModeBar": False})
 
     watch()
     return latest
@@ -185,11 +186,24 @@ def _ending(session: Session, job: JobRow) -> None:
 
 def _progress_text(job: JobRow, progress: Progress | None) -> tuple[str, float]:
     done, total = (progress.done, progress.total) if progress else (job.done, job.total)
-    message = (progress.message if progress else job.message) or JOB_NAMES.get(job.kind, job.kind)
+    message = escape((progress.message if progress else job.message) or JOB_NAMES.get(job.kind, job.kind))
+    share = min(1.0, done / total) if total else 0.0
     if job.cancel_requested:
         message = "Stopping"
-    count = f" · {done:,} of {total:,}" if total > 10 else ""
-    return f"{message}{count}", min(1.0, done / total) if total else 0.0
+    elif job.kind == "train":
+        message += _time_left(job, share)
+    elif total:
+        message += f" · {done:,} of {total:,}"
+    return message, share
+
+
+def _time_left(job: JobRow, share: float) -> str:
+    """A guess from the pace so far, once there is one."""
+    passed = (datetime.now(UTC).replace(tzinfo=None) - job.started_at).total_seconds()
+    if passed < 10 or share < 0.02:
+        return ""
+    left = passed / share - passed
+    return f" · about {left:.0f} s left" if left < 90 else f" · about {left / 60:.0f} min left"
 
 
 def score_table(rows: Sequence[Mapping[str, Any]], numbers: Sequence[str], *, key: str) -> None:
@@ -199,15 +213,29 @@ def score_table(rows: Sequence[Mapping[str, Any]], numbers: Sequence[str], *, ke
         {name: [number(row[name]) if name in numbers else row[name] for row in rows] for name in names},
         hide_index=True,
         key=key,
-        column_config={column: st.column_config.TextColumn(alignment="right") for column in numbers},
+        column_config={column: st.column_config.TextColumn(alignment="right") for column in numbers}
+        | {column: st.column_config.NumberColumn(format="localized") for column in names if column == "Examples"},
     )
+
+
+def empty(title: str, text: str, *ways: tuple[str, str]) -> NoReturn:
+    """A screen without anything to show yet: what is missing, and the ways on (label and page), the first one best."""
+    st.subheader(title, anchor=False)
+    st.write(text)
+    row = st.container(horizontal=True)
+    for position, (label, page) in enumerate(ways):
+        if row.button(label, type="primary" if position == 0 else "secondary"):
+            st.switch_page(page)
+    st.stop()
+
+
+GET_STARTED = (("Upload a statement", "pages/upload.py"), ("Try the sample data", "pages/home.py"))
 
 
 def nothing_to_tune(panel: Panel) -> None:
     """Why there is no number yet, where there is none."""
     if not panel.labels:
-        st.info("Nothing to tune yet. Upload a statement, or try the sample data on the Home page.")
-        st.stop()
+        empty("Nothing to tune yet", "Thresholds decide which tags transactions show.", *GET_STARTED)
     if not panel.n_transactions:
         st.info(
             "Nothing to measure on yet: the starter is not scored on what it learned from. "
@@ -223,19 +251,33 @@ def without_slider(panel: Panel) -> None:
         st.caption(f"Not learned yet, so without a slider: {escape(names)}. Train a run that knows them.")
 
 
-def save_bar(flips: Flips, *, n_changed: int) -> str | None:
-    """What saving would do, and the button; the note when it was pressed. Its height never changes."""
+def save_bar(session: Session, panel: Panel, flips: Flips) -> None:
+    """What saving would do, a note, and the button. Its height never changes."""
     row = st.columns([4, 3, 2], vertical_alignment="center")
+    n_changed = panel.n_changed
     if n_changed:
         row[0].markdown(
-            f"**{n_changed} moved** · {flips.n_transactions:,} transactions change "
+            f"**{n_changed} moved** · of all rows {counted(flips.n_transactions, 'transaction')} would change "
             f"(+{flips.n_gained:,} −{flips.n_lost:,} tags)"
         )
     else:
         row[0].markdown("All saved. Drag a slider to see what would change.")
-    note = row[1].text_input("Note", key="note", placeholder="Note (optional)", label_visibility="collapsed")
-    pressed = row[2].button("Save thresholds", type="primary", disabled=not n_changed, width="stretch")
-    return note if pressed else None
+    note = f"note:{panel.run_id}:{panel.version_id}"  # a saved version begins with an empty one
+    row[1].text_input("Note", key=note, placeholder="Note (optional)", label_visibility="collapsed")
+    row[2].button(
+        "Save thresholds",
+        type="primary",
+        disabled=not n_changed,
+        width="stretch",
+        on_click=_save_thresholds,
+        args=(session, panel, note),
+    )
+
+
+@callback
+def _save_thresholds(session: Session, panel: Panel, note: str) -> None:
+    tuning.save(session.store, panel.drafts, note=st.session_state.get(note, ""))
+    st.toast("Thresholds saved and in use.", icon=":material/check:")
 
 
 def flip_list(flips: Flips) -> None:
@@ -244,29 +286,34 @@ def flip_list(flips: Flips) -> None:
         st.caption("No transaction gains or loses a tag.")
         return
     frame = {
-        "": ["gains" if flip.gains else "loses" for flip in flips.groups],
-        "Tag": [flip.label.name for flip in flips.groups],
-        "Description": [flip.description for flip in flips.groups],
-        "Transactions": [flip.count for flip in flips.groups],
+        "Rows": [flip.count for flip in flips.groups],
+        "Change": [("+ " if flip.gains else "− ") + flip.label.name for flip in flips.groups],
         "Probability": [flip.probability for flip in flips.groups],
+        "Description": [flip.description for flip in flips.groups],
     }
     st.dataframe(
         frame,
         hide_index=True,
         key="flips",
-        column_config={"Probability": st.column_config.NumberColumn(format="%.3f")},
+        column_config={
+            "Rows": st.column_config.NumberColumn(width="small", format="localized"),
+            "Probability": st.column_config.NumberColumn(width="small", format="%.3f"),
+        },
     )
 
 
-def confirm(question: str, button: str, action: Callable[[], object]) -> None:
+def confirm(question: str, consequences: str, button: str, action: Callable[[], object]) -> None:
     """Ask before something that removes."""
 
-    @st.dialog(button)
+    @st.dialog(question)
     def ask() -> None:
-        st.write(question)
-        if st.button(button, type="primary", key="confirmed"):
+        st.write(consequences)
+        row = st.container(horizontal=True)
+        if row.button(button, type="primary", key="confirmed"):
             with user_errors():
                 action()
                 st.rerun()
+        if row.button("Cancel"):
+            st.rerun()
 
     ask()

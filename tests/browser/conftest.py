@@ -14,10 +14,11 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, WebSocket, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, Request, WebSocket, sync_playwright
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FLAGS = [
@@ -158,7 +159,11 @@ def serve_app(serve: Callable[..., str]) -> Callable[..., str]:
 
 @pytest.fixture
 def page_at(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """`page_at(width, height, dark=False, touch=False) -> page`; what it sends is counted from the start."""
+    """`page_at(width, height, dark=False, touch=False) -> page`; what it sends is counted from the start.
+
+    A page that asks another server for anything, be it a picture, fails its test: nothing leaves the machine.
+    """
+    elsewhere: set[str] = set()
     with ExitStack() as stack:
 
         def open_page(width: int, height: int, *, dark: bool = False, touch: bool = False) -> Page:
@@ -180,10 +185,16 @@ def page_at(browser: Browser) -> Iterator[Callable[..., Page]]:
             def watch(socket_: WebSocket) -> None:
                 socket_.on("framesent", count)
 
+            def note(request: Request) -> None:
+                if urlsplit(request.url).hostname not in {"127.0.0.1", "localhost", None}:
+                    elsewhere.add(request.url)
+
             page.on("websocket", watch)
+            page.on("request", note)
             return page
 
         yield open_page
+    assert not elsewhere, "the page asked another server"
 
 
 @pytest.fixture

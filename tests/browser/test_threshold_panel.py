@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
+import re
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from urllib.parse import urlencode
@@ -21,6 +23,7 @@ from tagger.ui.components import threshold_panel as component
 
 APP = Path(__file__).parent / "apps" / "threshold_app.py"
 SCRIPT = Path(component.__file__).with_name("threshold_panel.js")
+OPTIMUM = "Best F1 on the curve shown. From few examples it seldom holds on new data."
 METRICS = ("precision", "recall", "f1")
 
 
@@ -340,11 +343,26 @@ def test_a_discarded_draft_and_a_saved_one_reach_the_browser(open_panel):
     assert server(page)["draft"]["104"] == pytest.approx(0.55)
 
 
+def test_an_optimum_says_what_it_is_worth(open_panel):
+    page = open_panel()
+    for element in (
+        page.get_by_role("button", name="Set rent to its optimum"),
+        page.get_by_role("button", name="Set all to optimum"),
+        card(page, 3).locator(".mark.is-optimum"),
+    ):
+        expect(element).to_have_attribute("title", OPTIMUM)
+    mark = card(page, 3).locator(".mark.is-optimum").bounding_box()
+    assert mark is not None
+    page.mouse.move(mark["x"] + 4, mark["y"] + mark["height"] / 2)  # beside the thin line: it can be pointed at
+    assert card(page, 3).locator(".mark.is-optimum").evaluate("mark => mark.matches(':hover')")
+
+
 def test_a_label_without_a_positive_has_no_curve_and_is_left_out_of_macro(open_panel):
     page = open_panel()
     rare = card(page, 5)
-    expect(rare.locator(".flat")).to_have_text("No positive among the judged rows, so no curve")
+    expect(rare.locator(".flat")).to_have_text("No judged row has this tag, so no curve")
     expect(rare.locator(".curve")).to_have_count(0)
+    expect(rare.locator(".support")).to_have_text("0 of 310 judged have it")
     expect(rare.locator(".is-recall .value")).to_have_text("n/a")
     expect(rare.locator(".note")).to_have_text("n = 0: too few to tune, kept at 0.500")
     expect(rare.get_by_role("button", name="No optimum for subscription")).to_be_disabled()
@@ -363,25 +381,59 @@ def test_no_labels_at_all_says_what_to_do(open_panel, tmp_path):
 
 def test_labels_are_found_ordered_and_filtered(open_panel):
     page = open_panel()
-    names = page.locator(".chip")
-    page.get_by_label("Order of the labels").select_option("name")
+    names, order = page.locator(".chip"), page.get_by_label("Order of the tags")
+    by_support = sorted(app.generated(12, 310), key=lambda label: -label.truth.sum())
+    assert names.all_text_contents() == [label.name for label in by_support]
+    order.select_option("f1")
+    *rest, last = page.locator(".card").all()
+    assert [shown(one)["f1"] for one in rest] == sorted(shown(one)["f1"] for one in rest)
+    assert last.get_attribute("data-label") == "105", "without a positive there is no F1 to mend"
+    order.select_option("name")
     assert names.all_text_contents() == sorted(names.all_text_contents())
-    page.get_by_label("Order of the labels").select_option("support")
-    assert names.first.text_content() == "groceries"
-    page.get_by_label("Find a label").fill("RE")
+    page.get_by_label("Find a tag").fill("RE")
     assert set(names.all_text_contents()) == {"rent", "recurring", "refund"}
-    expect(page.locator(".shown")).to_contain_text(" of 12 labels")
-    page.get_by_label("Find a label").fill("nothing like it")
-    expect(page.locator(".empty h3")).to_have_text("No label found")
-    page.get_by_role("button", name="Show all labels").click()
-    expect(page.locator(".card")).to_have_count(12)
+    expect(page.locator(".shown")).to_have_text("3 of 12 tags, 0 changed")
+    page.get_by_label("Find a tag").fill("nothing like it")
+    expect(page.locator(".empty h3")).to_have_text("No tag found")
+    page.get_by_role("button", name="Show all tags").click()
+    assert names.all_text_contents() == [label.name for label in by_support]
 
-    page.get_by_label("Order of the labels").select_option("changed")
+    order.select_option("changed")
     expect(page.locator(".empty h3")).to_have_text("Nothing is changed")
-    page.get_by_role("button", name="Show all labels").click()
+    page.get_by_role("button", name="Show all tags").click()
     card(page, 6).locator("input").press("PageUp")
-    page.get_by_label("Order of the labels").select_option("changed")
+    order.select_option("changed")
     assert names.all_text_contents() == ["recurring"]
+
+
+def test_people_read_of_tags_and_of_what_was_counted(open_panel):
+    page = open_panel(labels=34, rows=2318)
+    expect(card(page, 0).locator(".support")).to_have_text("695 of 2,318 judged have it")
+    expect(page.locator(".given .name")).to_have_text("Tags given on judged rows")
+    assert "not on all transactions" in page.locator(".given").get_attribute("title")
+    expect(page.locator(".left-out")).to_have_attribute("title", re.compile("macro leaves it out"))
+    page.get_by_label("Find a tag").fill("nothing like it")
+    words = page.locator(".panel").evaluate(
+        """panel => [...panel.querySelectorAll("*")].flatMap((one) => [
+            ...[...one.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.data),
+            ...["title", "placeholder", "aria-label", "aria-valuetext"].map((name) => one.getAttribute(name) ?? ""),
+        ])"""
+    )
+    page.get_by_label("Find a tag").fill("")
+    words += page.locator(".grid").all_inner_texts()
+    assert [text for text in words if re.search("label|positive", text, re.IGNORECASE)] == []
+    assert [text for text in words if re.search(r"\d{4}", text)] == [], "thousands are separated"
+
+
+def test_a_change_too_small_to_show_is_not_shown_as_one(open_panel):
+    page = open_panel(labels=34, rows=2318)
+    micro = page.locator('tr[data-total="micro"]')
+    saved, delta = shown(micro)["precision"], micro.locator(".is-precision .delta")
+    move(card(page, 32).locator("input"), float(card(page, 32).get_attribute("data-threshold")) + 0.002)
+    assert 0 < abs(shown(micro)["precision"] - saved) < 5e-4
+    expect(delta).to_have_text("")
+    expect(delta).to_have_attribute("data-way", "")
+    assert not [text for text in page.locator(".delta").all_text_contents() if text.endswith("0.000")]
 
 
 def test_a_label_name_is_text_and_never_markup(open_panel):
@@ -403,6 +455,31 @@ def test_the_marker_stands_over_the_thumb(open_panel, width):
         assert marker is not None
         assert marker["x"] == pytest.approx(thumb_x(slider), abs=0.26)  # a quarter of a pixel, the layout's grain
         assert _painted_thumb_x(page, slider) == pytest.approx(marker["x"], abs=1)
+
+
+def test_the_letters_of_the_curves_move_with_the_marker(open_panel):
+    page = open_panel()
+    one = card(page, 0)
+    chart = one.locator(".plot").bounding_box()
+    assert chart is not None
+    for threshold in (0, 0.2, 0.35, 0.5, 0.8, 1):
+        move(one.locator("input"), threshold)
+        marker, figures = one.locator(".marker").bounding_box(), shown(one)
+        letters = {metric: one.locator(f".letter.is-{metric}").bounding_box() for metric in METRICS}
+        assert [metric for metric in METRICS if letters[metric] is None] == [
+            metric for metric in METRICS if figures[metric] is None
+        ]
+        places = {metric: box for metric, box in letters.items() if box is not None}
+        for metric, box in places.items():
+            assert box["x"] == pytest.approx(marker["x"] + 8, abs=1), metric
+            middle = box["y"] + box["height"] / 2
+            dot = chart["y"] + (1 - figures[metric]) * chart["height"]
+            assert middle == pytest.approx(dot, abs=0.23 * chart["height"]), "a letter is at its dot"
+            assert chart["y"] - 1 <= middle <= chart["y"] + chart["height"] + 1
+        tops = sorted(box["y"] for box in places.values())
+        assert all(low - high >= 11 for high, low in pairwise(tops)), "letters do not cover each other"
+        ranked = sorted(places, key=lambda metric: places[metric]["y"])
+        assert [figures[metric] for metric in ranked] == sorted(map(figures.get, ranked), reverse=True)
 
 
 def _painted_thumb_x(page: Page, slider: Locator) -> float:
@@ -458,6 +535,72 @@ def test_it_fits_phones_and_desktops_in_light_and_dark(open_panel, tmp_path, wid
     assert totals is not None
     assert 0 <= totals["y"] < 80, "totals stay in view"
     page.screenshot(path=tmp_path / f"{width}-{'dark' if dark else 'light'}-end.png")
+
+
+@pytest.mark.parametrize("touch", [False, True], ids=["mouse", "touch"])
+def test_a_phone_scrolls_down_only_and_its_tools_are_two_rows_and_a_note(open_panel, touch):
+    page = open_panel(390, 844, touch=touch, labels=34, rows=2318)
+    expect(page.locator(".measured-below")).to_have_text(
+        "Measured out of fold: each transaction scored by a head that never saw its description,"
+        " up to 2,318 judged rows"
+    )
+    move(card(page, 0).locator("input"), 0.9)
+    main = page.get_by_test_id("stMain").evaluate("main => [main.scrollWidth, main.clientWidth]")
+    assert main[0] <= main[1] == 390
+    places = {
+        name: page.locator(f".tools {name}").bounding_box()["y"]
+        for name in ("input", "select", "button:nth-of-type(1)", "button:nth-of-type(2)")
+    }
+    assert places["input"] == places["select"]
+    assert places["button:nth-of-type(1)"] == places["button:nth-of-type(2)"]
+    assert page.locator(".tools").bounding_box()["height"] < 140
+
+
+@pytest.mark.parametrize("width", [360, 600, 720, 900])
+def test_no_width_between_makes_the_page_scroll_sideways(open_panel, width):
+    page = open_panel(width, labels=34, rows=2318)
+    main = page.get_by_test_id("stMain").evaluate("main => [main.scrollWidth, main.clientWidth]")
+    assert main[0] <= main[1] <= width
+
+
+# The primary color of the app's theme, and the one that Streamlit has without a theme.
+@pytest.mark.parametrize("primary", ["", "#FF4B4B"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_every_text_stands_out_from_what_is_below_it(open_panel, dark, primary):
+    page = open_panel(dark=dark)
+    page.locator(".panel").evaluate("(panel, color) => panel.style.setProperty('--st-primary-color', color)", primary)
+    card(page, 0).locator("input").press("PageUp")
+    expect(card(page, 0)).to_have_attribute("data-changed", "yes")
+    texts = page.locator(".panel").evaluate(
+        """panel => {
+            const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+            const painted = (...colors) => {
+                for (const color of colors) {
+                    canvas.fillStyle = color;
+                    canvas.fillRect(0, 0, 1, 1);
+                }
+                return canvas.getImageData(0, 0, 1, 1).data.slice(0, 3);
+            };
+            const luminance = (rgb) => [...rgb]
+                .map((part) => part / 255)
+                .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4))
+                .reduce((sum, part, index) => sum + part * [0.2126, 0.7152, 0.0722][index], 0);
+            const paper = getComputedStyle(panel.querySelector(".top")).backgroundColor;
+            const isText = (node) => node.nodeType === Node.TEXT_NODE && node.data.trim();
+            const seen = (one) => one.checkVisibility() && [...one.childNodes].some(isText);
+            return [...panel.querySelectorAll("*")].filter(seen).map((one) => {
+                const below = [paper];
+                for (let at = one; at !== panel; at = at.parentElement)
+                    below.splice(1, 0, getComputedStyle(at).backgroundColor);
+                const back = luminance(painted(...below));
+                const front = luminance(painted(...below, getComputedStyle(one).color));
+                const ratio = (Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05);
+                return [ratio, one.outerHTML];
+            });
+        }"""
+    )
+    assert len(texts) > 100
+    assert [text for text in texts if text[0] < 4.5] == []
 
 
 def test_phone_targets_are_44_pixels_and_touch_moves_a_slider(open_panel):

@@ -15,6 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 
 APP = Path(__file__).parent / "apps" / "list_app.py"
 PHONE, DESKTOP = (390, 844), (1280, 900)
+LONG = "office supplies and everything else that a small firm puts on its card"  # a tag of the app
 KEEP_SOCKETS = """window.sockets = []
 window.WebSocket = class extends WebSocket { constructor(...of) { super(...of); window.sockets.push(this) } }"""
 TYPE_FAST = """(keys) => new Promise((resolve) => {
@@ -59,6 +60,9 @@ class Harness:
         while len(self.stored()) < count and time.monotonic() < deadline:
             self.page.wait_for_timeout(50)
         return self.stored()
+
+    def faint(self) -> list[dict[str, Any]]:
+        return [entry for entry in self.page.evaluate(CONTRASTS) if entry["contrast"] < 4.5]
 
     def expect_saved(self) -> None:
         expect(self.page.locator(".progress")).not_to_contain_text("saving", timeout=15000)
@@ -156,6 +160,62 @@ def test_a_name_that_exists_but_for_case_and_space_is_not_offered_for_creation(o
     expect(harness.page.locator(".option.create")).to_have_count(1 if typed == "cafe" else 0)
 
 
+def test_enter_creates_a_tag_rather_than_taking_one_that_only_contains_its_name(open_list):
+    harness = open_list(labels="childcare")
+    harness.row(0).locator(".add").click()
+    options = harness.page.get_by_role("option")
+
+    harness.page.keyboard.type("care")
+
+    expect(options).to_have_text(["Create “care”", "childcare"])
+    harness.page.keyboard.press("Enter")
+    expect(harness.chip(0, "care")).to_be_visible()
+    [operation] = harness.stored_when(1)
+    assert operation["new_label"] == "care"
+
+
+def test_tags_are_offered_in_the_order_of_how_well_the_text_fits(open_list):
+    harness = open_list(labels="childcare,my car,cargo,car,rent-a-car,care home,scar (old) care")
+    harness.row(0).locator(".add").click()
+    options = harness.page.get_by_role("option")
+
+    harness.page.keyboard.type("CAR")
+    begins_a_word = ["my car", LONG, "rent-a-car", "scar (old) care"]
+    expect(options).to_have_text(["car", "care home", "cargo", *begins_a_word, "childcare"])
+    old_care = options.nth(6)
+    expect(old_care.locator("b")).to_have_text("car")
+    assert old_care.inner_html().index("scar (old)") < old_care.inner_html().index("<b>")
+
+    harness.page.keyboard.type("e")
+    expect(options).to_have_text(["care home", "scar (old) care", "Create “CARe”", "childcare"])
+
+
+def test_enter_on_the_beginning_of_a_tag_that_the_row_has_creates_nothing(open_list):
+    harness = open_list()
+    harness.row(0).locator(".add").click()
+    options = harness.page.get_by_role("option")
+
+    harness.page.keyboard.type("groc")
+
+    expect(options).to_have_text(["groceries" + "on this row", "Create “groc”"])
+    harness.page.keyboard.press("Enter")
+    expect(harness.page.get_by_role("combobox")).to_have_count(0)
+    assert harness.stored() == []
+
+
+def test_every_add_button_says_which_transaction_it_adds_to(open_list):
+    harness = open_list(show="showcase")
+
+    names = [button.get_attribute("aria-label") for button in harness.page.locator(".add").all()]
+
+    assert names[:2] == ["Add a tag to TESCO STORES 3021 LEEDS GB", "Add a tag to PRET A MANGER"]
+    assert len(set(names)) == len(names) == 9
+    assert names[8].startswith("Add a tag to REF LONG WORDS")
+    assert len(names[8]) <= len("Add a tag to ") + 60
+    harness.page.get_by_role("button", name="Add a tag to PRET A MANGER").click()
+    expect(harness.page.get_by_role("combobox", name="Add a tag to PRET A MANGER")).to_be_focused()
+
+
 def test_escape_closes_the_type_ahead_and_changes_nothing(open_list):
     harness = open_list()
     harness.row(1).locator(".add").click()
@@ -195,6 +255,35 @@ def test_confirming_goes_on_to_the_next_row_and_leaves_out_what_was_rejected(ope
     expect(harness.row(0).get_by_role("button", name="Confirmed", exact=True)).to_be_disabled()
     _, confirmed = harness.stored_when(2)
     assert (confirmed["kind"], confirmed["transaction"], confirmed["present"]) == ("confirm", "0000", [1])
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["touch", "mouse"])
+def test_a_rows_own_confirm_button_goes_on_to_the_next_open_row_as_enter_does(open_list, size):
+    harness = open_list(size)
+    press = Locator.tap if size == PHONE else Locator.click
+
+    press(harness.row(1).get_by_role("button", name="Confirm PRET A MANGER"))
+
+    assert harness.focused() == "SHELL 1123 LEEDS"
+    expect(harness.row(2)).to_be_focused()
+    harness.page.keyboard.press("Enter")
+    assert harness.focused() == "NETFLIX.COM"
+
+    # From the last row on: the first that is still open.
+    press(harness.row(5).get_by_role("button", name="Confirm GREGGS PLC"))
+
+    assert harness.focused() == "TESCO STORES 3021"
+    expect(harness.row(0)).to_be_focused()
+    assert [operation["transaction"] for operation in harness.stored_when(3)] == ["0001", "0002", "0005"]
+
+
+def test_the_bar_counts_a_confirmation_at_once(open_list):
+    harness = open_list(show="locked", delay=1)
+
+    harness.row(0).get_by_role("button", name="Confirm LOCKED SHOP").click()
+
+    expect(harness.page.locator(".progress")).to_contain_text("1 confirmed", timeout=500)
+    expect(harness.page.locator(".end")).to_have_text("Page done: 1 transaction confirmed", timeout=500)
 
 
 def test_the_next_row_is_scrolled_into_view_above_the_bar(open_list):
@@ -356,6 +445,47 @@ def test_sources_are_told_apart_by_words_and_marks_not_by_color_alone(open_list)
     expect(harness.page.locator(".chip.remembered .icon-again").first).to_be_visible()
 
 
+def test_a_prediction_shows_its_probability_in_percent(open_list):
+    harness = open_list(show="showcase")
+    expect(harness.chip(0, "groceries").locator(".mark")).to_have_text("93\u202f%")
+    expect(harness.chip(7, "fuel").locator(".mark")).to_have_text("99\u202f%")
+
+
+@pytest.mark.parametrize(("size", "lines"), [(PHONE, 2), (DESKTOP, 1)], ids=["390", "1280"])
+def test_a_key_above_the_rows_says_what_the_marks_mean(open_list, size, lines):
+    harness = open_list(size, show="showcase")
+    key = harness.page.get_by_label("What the marks on the tags mean")
+
+    expect(key).to_match_aria_snapshot(
+        """
+        - term:
+          - img "filled, a tick"
+        - definition: confirmed
+        - term:
+          - img "round arrow, 4"
+        - definition: remembered from 4 equal descriptions
+        - term:
+          - img "dashed outline, 93 %"
+        - definition: predicted probability
+        - term:
+          - img "exclamation mark"
+        - definition: equal descriptions disagree
+        """
+    )
+    # The samples look as the chips do.
+    borders = "nodes => [...new Set(nodes.map((node) => getComputedStyle(node).borderStyle))]"
+    assert key.locator(".predicted > .pill").evaluate_all(borders) == ["dashed"]
+    assert harness.page.locator(".chip.predicted > .pill").evaluate_all(borders) == ["dashed"]
+    tops = key.locator("dd").evaluate_all("nodes => nodes.map((node) => node.getBoundingClientRect().top)")
+    assert len(set(tops)) == lines
+    assert key.bounding_box()["y"] < harness.row(0).bounding_box()["y"]
+
+
+def test_an_empty_page_has_no_key(open_list):
+    harness = open_list(show="empty")
+    expect(harness.page.get_by_label("What the marks on the tags mean")).to_be_hidden()
+
+
 def test_html_in_a_description_or_a_label_is_inert_text(open_list):
     harness = open_list(show="showcase")
     expect(harness.row(7).locator(".description")).to_have_text('<img src=x onerror="window.broken=1"><b>BOLD</b> & CO')
@@ -409,11 +539,55 @@ def test_the_list_fits_its_width_and_a_thumb(open_list, size, dark, request, tmp
         smallest,
     )
     assert small == []
-    faint = page.evaluate(CONTRASTS)
-    assert [entry for entry in faint if entry["contrast"] < 4.5] == []
+    assert harness.faint() == []
 
 
-# The contrast of every visible text against what is painted behind it (WCAG 2.2, relative luminance).
+@pytest.mark.parametrize("theme", ["light", "dark", "#31333F on #FFFFFF", "#FAFAFA on #0E1117"])
+def test_what_comes_up_while_one_works_can_be_read_too(open_list, theme):
+    harness = open_list(dark=theme == "dark" or theme.startswith("#FA"), show="showcase")
+    page = harness.page
+    if " on " in theme:
+        text, background = theme.split(" on ")
+        page.locator(".list").evaluate(
+            "(node, colors) => Object.entries(colors).forEach((color) => node.style.setProperty(...color))",
+            {"--st-text-color": text, "--st-background-color": background, "background": background},
+        )
+
+    harness.row(0).locator(".add").click()
+    page.keyboard.type("groc")
+    expect(page.locator(".option.at .here-already")).to_be_visible()
+    assert harness.faint() == []
+    page.keyboard.press("Escape")
+
+    harness.chip(0, "online").click()
+    expect(harness.row(0).locator(".status")).to_have_text("saved")
+    assert harness.faint() == []
+    harness.row(0).get_by_role("button", name="Confirm TESCO").click()
+    harness.row(1).locator(".chip").first.hover()
+    assert harness.faint() == []
+
+
+@pytest.mark.parametrize("primary", ["#0B6E99", "#4FB3D9", "#FF4B4B", "#767676", "#FFE14D"])
+def test_confirm_can_be_read_on_any_primary_color(open_list, primary):
+    harness = open_list(PHONE)
+    harness.page.locator(".list").evaluate(
+        "(node, color) => node.style.setProperty('--st-primary-color', color)", primary
+    )
+    assert harness.faint() == []
+
+
+def test_more_takes_a_thumb_although_its_word_is_small(open_list):
+    harness = open_list(PHONE, show="showcase")
+    more = harness.row(8).get_by_role("button", name="more")
+    more.scroll_into_view_if_needed()
+    box = more.bounding_box()
+
+    harness.page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2 + 20)
+
+    expect(harness.row(8).get_by_role("button", name="less")).to_be_visible()
+
+
+# The contrast of every visible text and icon against what is painted behind it (WCAG 2.2, relative luminance).
 CONTRASTS = """() => {
   const root = document.querySelector('[data-testid=stBidiComponentIsolated]').shadowRoot
   const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true })
@@ -431,17 +605,22 @@ CONTRASTS = """() => {
   const background = (node) => {
     const layers = []
     for (let at = node; at; at = at.parentElement ?? at.getRootNode().host) {
+      // The confirm button's color is a shape of its own.
+      if (at.matches('.confirm')) layers.push(parse(getComputedStyle(at, '::before').backgroundColor))
       layers.push(parse(getComputedStyle(at).backgroundColor))
       if (layers.at(-1)[3] === 1) break
     }
     return layers.reverse().reduce((under, top) => over(top, under), [255, 255, 255])
   }
-  const places = ['.description', '.amount', '.account', '.note', '.name', '.mark',
-    '.add', '.day-title', '.message', '.progress', '.bar-confirm']
-  const texts = root.querySelectorAll(places.join(', '))
-  return [...texts].filter((node) => node.checkVisibility() && node.textContent).map((node) => {
+  const speaks = (node) =>
+    node.matches('svg') || [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim())
+  const nodes = [...root.querySelectorAll('.list *')].filter((node) => !node.closest('.live') && node.checkVisibility())
+  return nodes.filter(speaks).map((node) => {
     const under = background(node)
     const [a, b] = [luminance(over(parse(getComputedStyle(node).color), under)), luminance(under)]
-    return { text: node.textContent.slice(0, 30), contrast: (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) }
+    return {
+      text: node.textContent.slice(0, 30) || node.getAttribute('class'),
+      contrast: (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05),
+    }
   })
 }"""

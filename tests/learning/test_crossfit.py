@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 from tagger.errors import CancelledError, TrainingError
 from tagger.learning.crossfit import OutOfFold, cross_fitted_predictions, out_of_fold
@@ -14,14 +13,7 @@ from tagger.learning.thresholds import ExactChooser, FixedChooser, apply_thresho
 LOGISTIC = Recipe(head=HeadSettings(l2=0.1))
 FEEDFORWARD = Recipe(head=HeadSettings(kind="feedforward", epochs=20, learning_rate=5e-3, batch_size=64))
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small products; on a busy machine threads would mostly wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def tokens(n_groups=150, repeats=4, n_labels=3, seed=0):

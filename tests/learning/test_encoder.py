@@ -100,12 +100,6 @@ def test_no_texts_give_no_rows_of_both_poolings():
     assert embeddings.dtype == np.float32
 
 
-def test_progress_counts_distinct_texts_after_every_batch():
-    calls: list[tuple[int, int]] = []
-    Toy().encoder(batch_size=2).encode(["a", "b", "a", "c"], progress=lambda done, total: calls.append((done, total)))
-    assert calls == [(2, 3), (3, 3)]
-
-
 @pytest.mark.parametrize("n_before", [0, 1, 2])
 def test_cancelling_stops_before_the_next_batch(n_before):
     toy = Toy()

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from tagger.errors import BundleError
 from tagger.learning.model import Model
@@ -14,14 +13,7 @@ from tagger.learning.recipe import HeadSettings, Recipe
 TAGGER = Path(__file__).parents[2] / "tagger"
 SIGMOIDS = {"sigmoid", "sigmoid_", "logsigmoid", "expit", "Sigmoid", "LogSigmoid"}
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small products; on a busy machine threads would mostly wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def case(n=300, d=8, n_labels=4):

@@ -38,8 +38,8 @@ def filled() -> Store:
         ("home", "Drop in a bank statement"),
         ("upload", "Choose a file above"),
         ("train", "Confirm some transactions on the Review page first"),
-        ("thresholds", "Upload a statement, or try the sample data"),
-        ("export", "Upload a statement, or try the sample data"),
+        ("thresholds", "Nothing to tune yet"),
+        ("export", "Nothing to export yet"),
     ],
 )
 def test_a_page_without_any_data_says_what_to_do(opened, name, says):
@@ -91,14 +91,14 @@ def test_home_names_the_one_next_step(opened, filled):
 
 def test_train_cannot_start_without_anything_reviewed(opened):
     page = opened("train")
-    assert page.button[0].label == "Train"
-    assert page.button[0].disabled
-    assert "Nothing has been reviewed yet" in texts(page)
+    assert [button.label for button in page.button] == ["Review"]
+    assert "Nothing to learn from yet" in texts(page)
 
 
 def test_train_says_what_its_numbers_were_measured_on(opened, filled):
     shown = texts(opened("train"))
-    assert "On descriptions never seen in training: 42 transactions" in shown
+    assert "On descriptions never seen in training" in shown
+    assert "42 transactions, 42 descriptions, out of fold" in shown
     assert "On a random later batch" in shown
 
 

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tagger.errors import TaggerError
-from tagger.transactions.detection import ReadOptions
 from tagger.transactions.identity import transaction_ids
+from tagger.transactions.layout import ReadOptions
 from tagger.transactions.readers import preview, read_statement
 
 GOOD = (

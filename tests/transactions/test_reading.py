@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import tarfile
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tagger.errors import CancelledError, MissingColumnError, SettingError, TaggerError, UnreadableFileError
-from tagger.transactions.detection import ReadOptions, detect_layout
 from tagger.transactions.identity import transaction_ids
+from tagger.transactions.layout import ReadOptions
 from tagger.transactions.readers import preview, read_statement, read_table
 from tagger.transactions.spreadsheet import escape_cell
 from tagger.transactions.transaction import Statement
@@ -553,11 +554,11 @@ def test_amounts_in_parquet_may_be_numbers_or_text(values: pa.Array) -> None:
     assert [row.amount for row in read(content, "a.parquet").transactions] == [Decimal("-12.5"), Decimal(3)]
 
 
-def test_a_preview_shows_layout_raw_rows_and_parsed_rows() -> None:
+def test_a_preview_shows_layout_and_parsed_rows() -> None:
     text = "date,description,amount\n" + "".join(f"2024-03-{day:02},SHOP {day},-{day}\n" for day in range(1, 20))
     seen = preview("a.csv", text.encode(), n=3)
     assert seen.layout.description_column == "description"
-    assert [row[1] for row in seen.raw_rows] == ["SHOP 1", "SHOP 2", "SHOP 3"]
+    assert [row.description for row in seen.transactions] == ["SHOP 1", "SHOP 2", "SHOP 3"]
     assert [row.amount for row in seen.transactions] == [-1, -2, -3]
 
 
@@ -587,8 +588,6 @@ def test_a_table_keeps_every_row_and_column_in_order(tmp_path: Path) -> None:
     assert {len(row) for row in table.rows} == {6}
     assert table.descriptions == ["TESCO", "SHELL", "", "HAIR"]
     assert table.labels == [("groceries",), None, None, ("care",)]
-    assert table.amounts == [None, Decimal(-2), None, Decimal(-3)]
-    assert table.lines == [2, 3, 4, 5]
 
 
 def test_a_table_keeps_rows_broken_by_a_quote(tmp_path: Path) -> None:
@@ -604,8 +603,44 @@ def test_a_missing_file_is_an_error_in_words(tmp_path: Path) -> None:
         read_table(tmp_path / "nowhere.csv")
 
 
-def test_a_layout_can_be_found_from_bytes_alone() -> None:
-    layout = detect_layout(TWO_ROWS["preamble"].encode(), ReadOptions())
+def test_the_layout_says_where_the_table_starts_and_what_was_left_out() -> None:
+    layout = read(TWO_ROWS["preamble"]).layout
     assert (layout.first_line, layout.delimiter, layout.has_header) == (5, ",", True)
     assert (layout.date_column, layout.amount_column) == ("Date", "Amount")
     assert any("left out" in line for line in layout.explanations)
+
+
+def test_a_tar_is_refused_by_name_and_none_of_its_members_is_read() -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        member = tarfile.TarInfo("../../etc/statement.csv")
+        content = b"date,description,amount\n2024-03-01,TESCO,-1.00\n" * 100
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    with pytest.raises(UnreadableFileError, match=r"archive \(tar\)"):
+        read_statement("statement.csv.gz", packed.getvalue())
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([2**40], pa.timestamp("s")),
+        pa.array([3_000_000], pa.date32()),
+        pa.array([0], pa.timestamp("s", "Mars/Phobos")),
+        pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"\xff\xfe")]),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_a_parquet_column_that_cannot_be_shown_is_named(column: pa.Array) -> None:
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"description": ["TESCO"], "when": column}), sink)
+    with pytest.raises(UnreadableFileError, match="Column 'when'"):
+        preview("odd.parquet", sink.getvalue())
+
+
+def test_short_floats_keep_the_amount_that_was_written() -> None:
+    sink = io.BytesIO()
+    amounts = pa.array([12.34, None, float("nan"), -0.1], pa.float32())
+    pq.write_table(pa.table({"date": ["2024-03-01"] * 4, "description": ["TESCO"] * 4, "amount": amounts}), sink)
+    first, *_, last = read_statement("short.parquet", sink.getvalue()).transactions
+    assert (first.amount, last.amount) == (Decimal("12.34"), Decimal("-0.1"))

@@ -10,13 +10,12 @@ import hashlib
 import io
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
 from tagger.errors import UnreadableFileError
-from tagger.transactions.detection import HEAD_BYTES
 from tagger.transactions.interpretation import (
     Cancelled,
     LabelReader,
@@ -29,11 +28,11 @@ from tagger.transactions.interpretation import (
 from tagger.transactions.layout import Layout, ReadOptions
 from tagger.transactions.readers.delimited import DelimitedTable
 from tagger.transactions.spreadsheet import restore_cell
-from tagger.transactions.transaction import RowError, SkippedRow, Statement, Transaction
+from tagger.transactions.transaction import RowError, Statement, Transaction
 
 SIZE_LIMIT = 200 * 1024 * 1024  # bytes as uploaded; also the uploader's limit
-UNPACKED_LIMIT = 2 * 1000**3  # bytes; a real year of a large firm unpacks to less than a tenth
-
+UNPACKED_LIMIT = 300 * 1024 * 1024  # bytes; reading takes about twelve times as much memory
+HEAD_BYTES = 256 * 1024  # what a preview looks at: room for the thousand rows from which the columns are told
 
 _WHOLE = False  # not only the head
 
@@ -76,13 +75,11 @@ _FORMATS = (
 
 @dataclass(frozen=True)
 class Preview:
-    """The beginning of a file: what was found out, its first rows as they stand, and what they are read as."""
+    """The beginning of a file: what was found out, and what its first rows are read as."""
 
     layout: Layout
-    raw_rows: tuple[tuple[str, ...], ...]
     transactions: tuple[Transaction, ...]
     errors: tuple[RowError, ...]
-    skipped: tuple[SkippedRow, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -94,21 +91,18 @@ class Table:
     ----------
     columns : names, no two equal; `header` has them as they stand in the file (None: no header)
     rows : cells as text, all rows equally wide
-    lines, descriptions, labels, amounts : per row; `labels` None = not judged, `amounts` None = none that can be read
+    descriptions, labels : per row; `labels` None = not judged
     source : pyarrow.Table or None
         The typed table, for formats that have types.
     """
 
     file_name: str
     format: str
-    layout: Layout
     columns: tuple[str, ...]
     header: tuple[str, ...] | None
     rows: list[list[str]]
-    lines: list[int]
     descriptions: list[str]
     labels: list[tuple[str, ...] | None]
-    amounts: list[Decimal | None]
     errors: tuple[RowError, ...] = ()
     notes: tuple[str, ...] = ()
     source: Any = field(default=None, repr=False)
@@ -167,7 +161,7 @@ def preview(name: str, content: bytes, options: ReadOptions | None = None, n: in
 
     Parameters
     ----------
-    n : how many rows
+    n : how many rows, those that are no transactions included
 
     Raises
     ------
@@ -182,22 +176,12 @@ def preview(name: str, content: bytes, options: ReadOptions | None = None, n: in
         source = found.open(head, options, len(head) >= HEAD_BYTES)
     layout = settle(source, source.layout(options), options)
     reading = RowReader(layout, options, escaped=source.escaped, has_nul=source.has_nul)
-    raw_rows: list[tuple[str, ...]] = []
-    results: list[Transaction | RowError | SkippedRow] = []
-    for record in source.records(layout):
-        result = reading.read(record)
-        if result is None:
-            continue
-        raw_rows.append(tuple(record.cells))
-        results.append(result)
-        if len(results) >= n:
-            break
+    read = (reading.read(record) for record in source.records(layout))
+    results = list(islice((result for result in read if result is not None), n))
     return Preview(
         layout,
-        tuple(raw_rows),
         tuple(result for result in results if isinstance(result, Transaction)),
         tuple(result for result in results if isinstance(result, RowError)),
-        tuple(result for result in results if isinstance(result, SkippedRow)),
         tuple(source.notes),
     )
 
@@ -227,17 +211,14 @@ def read_table(
         ) from None
     found, source = _open(path.name, _unpack(path.name, content, size_limit, unpacked_limit), options)
     del content
-    layout = settle(source, source.layout(options), options)
+    layout = source.layout(options)
     reader = LabelReader(layout, options, escaped=source.escaped)
-    amounts_of = RowReader(layout, options, escaped=source.escaped, has_nul=False)
     at, n_columns = layout.columns.index(layout.description_column), len(layout.columns)
     restore = source.escaped and layout.is_own_export
     heading = [name.casefold() for name in layout.columns] if layout.has_header else None
     rows: list[list[str]] = []
-    lines: list[int] = []
     descriptions: list[str] = []
     labels: list[tuple[str, ...] | None] = []
-    amounts: list[Decimal | None] = []
     errors: list[RowError] = []
     for line, cells, fault in ((record.line, record.cells, record.fault) for record in source.records(layout)):
         if not any(cells) or not any(map(str.strip, cells)):
@@ -247,10 +228,8 @@ def read_table(
             errors.append(RowError(line, "", "", fault))
         is_heading = heading is not None and [cell.strip().casefold() for cell in padded] == heading
         rows.append(padded)
-        lines.append(line)
         descriptions.append(restore_cell(padded[at]) if restore else padded[at])
         labels.append(None if is_heading or fault else reader.read(padded))
-        amounts.append(None if fault else amounts_of.amount(padded))
     width = max((len(row) for row in rows), default=n_columns)
     header = source.header(layout)
     if width > n_columns:
@@ -259,14 +238,11 @@ def read_table(
     return Table(
         file_name=path.name,
         format=found.name,
-        layout=replace(layout, columns=layout.columns + extra),
         columns=layout.columns + extra,
         header=None if header is None else tuple((header + [""] * (width - len(header)))[:width]),
         rows=rows,
-        lines=lines,
         descriptions=descriptions,
         labels=labels,
-        amounts=amounts,
         errors=tuple(errors),
         notes=tuple(source.notes),
         source=getattr(source, "arrow", None),

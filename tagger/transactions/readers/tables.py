@@ -9,6 +9,7 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -58,7 +59,8 @@ class TypedTable:
             raise UnreadableFileError(f"This Parquet file cannot be read: {str(error).splitlines()[0][:200]}") from None
         if arrow.num_columns == 0:
             raise UnreadableFileError("The file has no columns.")
-        return cls(arrow, [_texts(column, options.labels_separator) for column in arrow.columns])
+        texts = [_texts_of(name, arrow.column(place), options) for place, name in enumerate(arrow.column_names)]
+        return cls(arrow, texts)
 
     def layout(self, options: ReadOptions) -> Layout:
         """Find out which column is what."""
@@ -77,12 +79,37 @@ class TypedTable:
             yield Record(number, list(cells))
 
 
+def _texts_of(name: str, column: pa.ChunkedArray, options: ReadOptions) -> list[str]:
+    try:
+        return _texts(column, options.labels_separator)
+    except (pa.ArrowException, ValueError, OverflowError, LookupError) as error:
+        # A date beyond the year 9999, an unknown time zone, text that is not UTF-8: Arrow stores what it cannot show.
+        why = str(error).splitlines()[0][:200]
+        raise UnreadableFileError(
+            f"Column {name[:60]!r} ({column.type}) of this Parquet file cannot be read: {why}.",
+            hint="Write the column as text, or leave it out, and try again.",
+        ) from None
+
+
 def _texts(column: pa.ChunkedArray, separator: str) -> list[str]:
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return [value or "" for value in column.to_pylist()]
     if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
         column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    if pa.types.is_float16(column.type) or pa.types.is_float32(column.type):
+        # The shortest number that a short float stands for: 12.34, not 12.34000015258789.
+        return ["" if value is None or not isfinite(value) else _plain(str(value)) for value in _floats(column)]
     return [_text(value, separator) for value in column.to_pylist()]
+
+
+def _floats(column: pa.ChunkedArray) -> Iterator[np.floating[Any] | None]:
+    for chunk in column.chunks:
+        kind = chunk.type.to_pandas_dtype()
+        yield from (kind(value.as_py()) if value.is_valid else None for value in chunk)
+
+
+def _plain(number: str) -> str:
+    return format(Decimal(number), "f")
 
 
 def _text(value: Any, separator: str) -> str:  # noqa: PLR0911  # whatever Parquet holds
@@ -93,7 +120,7 @@ def _text(value: Any, separator: str) -> str:  # noqa: PLR0911  # whatever Parqu
     if isinstance(value, bool | int):
         return str(value).lower()
     if isinstance(value, float):
-        return format(Decimal(repr(value)), "f") if isfinite(value) else ""
+        return _plain(repr(value)) if isfinite(value) else ""
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, datetime):

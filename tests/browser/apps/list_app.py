@@ -2,7 +2,8 @@
 
 LIST_FOLDER names a folder; the address says the rest. `case` is the name of the file in it (one JSON object a line),
 so that every test has its own. `delay` (seconds) makes storing and every rerun slow. `rows` sets the number of plain
-rows. `show` is "plain", "showcase" (every state of a chip and a row), "locked" (operations on its row fail) or "empty".
+rows, `labels` names further labels (with commas between). `show` is "plain", "showcase" (every state of a chip and a
+row), "locked" (operations on its row fail) or "empty".
 """
 
 from __future__ import annotations
@@ -214,7 +215,7 @@ else:
 
 time.sleep(DELAY)
 done = stored()
-names = list(NAMES)
+names = NAMES + [name for name in st.query_params.get("labels", "").split(",") if name]
 for entry in done:
     if entry.get("new_label") and entry["new_label"].casefold() not in [name.casefold() for name in names]:
         names.append(entry["new_label"])

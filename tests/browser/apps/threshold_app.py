@@ -85,8 +85,6 @@ def generated(n_labels: int, n_rows: int, name: str = "") -> list[PanelLabel]:
                 optimum=best_f1(scores, truth) if tuned else None,
                 tuned=tuned,
                 note="" if tuned else f"n = {support}: too few to tune, kept at {DEFAULT:.3f}",
-                support=support,
-                n_judged=judged,
                 scores=scores,
                 truth=truth,
             )
@@ -119,7 +117,7 @@ def main() -> None:
     st.title("Thresholds")
     chosen = threshold_panel(
         [replace(label, threshold=draft[label.id], saved=saved[label.id]) for label in labels],
-        measured_on="out-of-fold",
+        measured_on="out of fold: each transaction scored by a head that never saw its description",
         key="panel",
         on_commit=keep,
     )

@@ -32,10 +32,10 @@ _mount = st.components.v2.component(
 class PanelLabel:
     """One label's card.
 
-    `scores` are the probabilities of its judged rows, float32, shape (n_judged,), in any order; `truth` says
-    which of these rows carry the label. `threshold` is the working value, `saved` the one in force, `optimum`
-    the tuned proposal or None. `tuned` is False where there was too little evidence, and `note` says why.
-    `color` is one of Streamlit's names: red, orange, yellow, blue, green, violet, gray.
+    `scores` are the probabilities of its n judged rows, float32, shape (n,), in any order; `truth`, bool, says which
+    of these rows carry the label. `threshold` is the working value, `saved` the one in force, `optimum` the tuned
+    proposal or None. `tuned` is False where there was too little evidence, and `note` says why. `color` is one of
+    Streamlit's names: red, orange, yellow, blue, green, violet, gray.
     """
 
     id: int
@@ -46,8 +46,6 @@ class PanelLabel:
     optimum: float | None
     tuned: bool
     note: str
-    support: int
-    n_judged: int
     scores: npt.NDArray[np.float32]
     truth: npt.NDArray[np.bool_]
 
@@ -198,9 +196,8 @@ def pack_header(
                 "optimum": None if label.optimum is None else float(label.optimum),
                 "tuned": bool(label.tuned),
                 "note": label.note,
-                "support": int(label.support),
-                "judged": int(label.n_judged),
-                "rows": int(label.scores.size),
+                "support": int(np.count_nonzero(label.truth)),
+                "judged": int(label.truth.size),
             }
             for label in labels
         ],

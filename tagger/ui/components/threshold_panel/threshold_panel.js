@@ -7,7 +7,9 @@ const TITLES = { precision: "Precision", recall: "Recall", f1: "F1" };
 const LETTERS = { precision: "P", recall: "R", f1: "F1" };
 const COLORS = new Set(["red", "orange", "yellow", "blue", "green", "violet", "gray"]);
 const SAMPLES = 480; // columns of a drawn curve; a card's chart is 230 to 640 px wide
+const LETTER = 11; // percent of a chart's height that a letter needs
 const KEYS_PAUSE = 300; // ms without a key press until a series of presses is committed as one
+const OPTIMUM = "Best F1 on the curve shown. From few examples it seldom holds on new data.";
 const SVG = "http://www.w3.org/2000/svg";
 
 const panels = new WeakMap();
@@ -84,13 +86,15 @@ const round3 = (value) => Math.round(value * 1000) / 1000;
 const clamp = (value) => Math.min(1, Math.max(0, value));
 const show = (value) => (value === null ? "n/a" : value.toFixed(3));
 const count = (value) => value.toLocaleString("en-US");
+const tags = (n) => `${count(n)} ${n === 1 ? "tag" : "tags"}`;
 const exact = (value) => (value === null ? "" : String(value));
 
+/** Nothing where it would read as no change: "+0.000" says less than nothing. */
 function showDelta(now, before, digits) {
-  if (now === null || before === null || now === before) return "";
+  if (now === null || before === null) return "";
   const size = Math.abs(now - before);
-  const text = digits ? size.toFixed(digits) : count(size);
-  return (now > before ? "+" : "\u2212") + text;
+  if (Number(size.toFixed(digits)) === 0) return "";
+  return (now > before ? "+" : "\u2212") + (digits ? size.toFixed(digits) : count(size));
 }
 
 const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
@@ -106,13 +110,13 @@ function readHeader(bytes) {
 function readCurves(bytes, end, labels) {
   const { buffer } = bytes.slice(end); // a copy begins on a boundary that Float32Array accepts
   let offset = 0;
-  const scores = labels.map(({ rows }) => {
-    const part = new Float32Array(buffer, offset, rows);
-    offset += 4 * rows;
+  const scores = labels.map(({ judged }) => {
+    const part = new Float32Array(buffer, offset, judged);
+    offset += 4 * judged;
     return part;
   });
-  return labels.map(({ rows }, index) => {
-    const truth = new Uint8Array(buffer, offset, Math.ceil(rows / 8));
+  return labels.map(({ judged }, index) => {
+    const truth = new Uint8Array(buffer, offset, Math.ceil(judged / 8));
     offset += truth.length;
     return new Curve(scores[index], truth);
   });
@@ -138,10 +142,11 @@ function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-function writeDelta(element, now, before, digits, good) {
-  write(element, showDelta(now, before, digits));
-  const moved = good && now !== null && before !== null && now !== before;
-  element.dataset.way = moved ? (now > before ? "up" : "down") : "";
+/** A figure's change since the saved thresholds; more of it is better. */
+function writeScoreDelta(element, now, before) {
+  const text = showDelta(now, before, 3);
+  write(element, text);
+  element.dataset.way = text && (now > before ? "up" : "down");
 }
 
 function swatch(metric) {
@@ -161,7 +166,6 @@ class Card {
   constructor(panel, curve) {
     this.panel = panel;
     this.curve = curve;
-    this.drawn = false;
     this.build();
   }
 
@@ -196,6 +200,7 @@ class Card {
     this.toOptimum = make("button");
     this.toSaved = make("button");
     this.toOptimum.type = this.toSaved.type = "button";
+    this.toOptimum.title = this.marks.optimum.title = OPTIMUM;
     this.element = make("li", "card",
       make("div", "head", this.chip, threshold), this.chart, this.slider,
       scores, counts, this.support, this.note, make("div", "goto", this.toOptimum, this.toSaved));
@@ -214,24 +219,25 @@ class Card {
       makeSvg("path", { class: "rule", d: "M0 50H1000" }),
       makeSvg("path", { class: "rule floor", d: "M0 100H1000" }));
     this.tagged = make("i");
-    this.letters = make("div");
     this.marks = { optimum: make("div", "mark is-optimum", glyph("optimum")), saved: make("div", "mark is-saved", glyph("saved")) };
+    // Each curve's point at the threshold and its letter: they move together.
     this.dots = {};
-    const dots = make("div", "dots");
-    for (const metric of ["recall", "precision", "f1"]) {
+    this.letters = {};
+    this.dotsBox = make("div", "dots");
+    for (const metric of METRICS) {
       this.dots[metric] = make("i", `dot is-${metric}`);
-      dots.append(this.dots[metric]);
+      this.letters[metric] = make("span", `letter is-${metric}`, LETTERS[metric]);
     }
+    this.dotsBox.append(...Object.values(this.letters), ...Object.values(this.dots));
     this.marker = make("div", "marker");
-    this.dotsBox = dots;
     const top = make("span", "scale", "1");
     const floor = make("span", "scale", "0");
     top.style.top = "0";
     floor.style.top = "100%";
     this.flat = make("p", "flat");
     this.chart = make("div", "chart",
-      make("div", "plot", make("div", "tagged", this.tagged), this.plot, top, floor, this.letters),
-      this.marks.saved, this.marks.optimum, this.flat, this.marker, dots);
+      make("div", "plot", make("div", "tagged", this.tagged), this.plot, top, floor),
+      this.marks.saved, this.marks.optimum, this.flat, this.marker, this.dotsBox);
     this.chart.setAttribute("aria-hidden", "true");
   }
 
@@ -248,7 +254,7 @@ class Card {
     write(this.chip, label.name);
     this.chip.title = label.name;
     this.slider.setAttribute("aria-label", `Threshold for ${label.name}`);
-    write(this.support, `n = ${count(label.support)} ${label.support === 1 ? "positive" : "positives"} of ${count(label.judged)} judged`);
+    write(this.support, `${count(label.support)} of ${count(label.judged)} judged ${label.support === 1 ? "has" : "have"} it`);
     write(this.note, label.note);
     this.note.hidden = !label.note;
 
@@ -267,7 +273,7 @@ class Card {
     this.flat.hidden = !flat;
     this.dotsBox.hidden = flat;
     this.element.dataset.flat = flat ? "yes" : "no";
-    write(this.flat, this.curve.scores.length ? "No positive among the judged rows, so no curve" : "No judged rows yet, so no curve");
+    write(this.flat, label.judged ? "No judged row has this tag, so no curve" : "No judged rows yet, so no curve");
     this.update();
   }
 
@@ -284,12 +290,14 @@ class Card {
     dataset.threshold = String(threshold);
     dataset.changed = this.changed ? "yes" : "no";
     for (const name of ["tp", "fp", "fn"]) dataset[name] = String(now[name]);
+    const letters = letterPlaces(now);
     for (const metric of METRICS) {
       dataset[metric] = exact(now[metric]);
       write(this.scores[metric].value, show(now[metric]));
-      writeDelta(this.scores[metric].delta, now[metric], savedMeasure[metric], 3, true);
-      this.dots[metric].hidden = now[metric] === null;
-      if (now[metric] !== null) this.dots[metric].style.top = `${100 * (1 - now[metric])}%`;
+      writeScoreDelta(this.scores[metric].delta, now[metric], savedMeasure[metric]);
+      this.dots[metric].hidden = this.letters[metric].hidden = now[metric] === null;
+      this.dots[metric].style.top = `${fromTop(now[metric])}%`;
+      this.letters[metric].style.top = `${letters[metric]}%`;
     }
     write(this.counts.given, count(now.tp + now.fp));
     write(this.counts.right, count(now.tp));
@@ -339,27 +347,25 @@ class Card {
   }
 
   draw() {
-    if (this.drawn) return;
-    this.drawn = true;
     if (this.curve.positives === 0) return;
-    const { saved, optimum } = this.label;
-    const columns = { precision: [], recall: [], f1: [] };
-    for (let i = 0; i <= SAMPLES; i++) {
-      const at = this.curve.at(i / SAMPLES);
-      for (const metric of METRICS) columns[metric].push(at[metric]);
-    }
-    for (const metric of ["precision", "recall", "f1"]) {
-      this.plot.append(makeSvg("path", { class: `curve is-${metric}`, d: stepPath(columns[metric]) }));
-    }
+    const columns = Array.from({ length: SAMPLES + 1 }, (_, i) => this.curve.at(i / SAMPLES));
     for (const metric of METRICS) {
-      const place = placeLetter(columns, metric, [saved, optimum ?? saved]);
-      if (!place) continue;
-      const letter = make("span", `letter is-${metric}`, LETTERS[metric]);
-      letter.style.left = `${100 * place.x}%`;
-      letter.style.top = `${100 * place.y}%`;
-      this.letters.append(letter);
+      this.plot.append(makeSvg("path", { class: `curve is-${metric}`, d: stepPath(columns.map((at) => at[metric])) }));
     }
   }
+}
+
+/** In percent of the chart's height. */
+const fromTop = (value) => 100 * (1 - value);
+
+/** F1 lies between precision and recall, so its letter stays and theirs make room above and below it. */
+function letterPlaces({ precision, recall, f1 }) {
+  const middle = Math.min(100 - LETTER, Math.max(LETTER, fromTop(f1)));
+  const above = (value) => Math.min(fromTop(value), middle - LETTER);
+  const below = (value) => Math.max(fromTop(value), middle + LETTER);
+  return precision > recall
+    ? { precision: above(precision), recall: below(recall), f1: middle }
+    : { precision: below(precision), recall: above(recall), f1: middle };
 }
 
 /** Steps at the columns where the value changes; a gap where it is undefined. */
@@ -372,7 +378,7 @@ function stepPath(values) {
     if (value === null) {
       if (last !== null) path += `H${x}`;
     } else {
-      const y = (100 * (1 - value)).toFixed(2);
+      const y = fromTop(value).toFixed(2);
       if (last === null) path += `M${x} ${y}`;
       else if (value !== last) path += `H${x}V${y}`;
       else if (i === SAMPLES) path += `H${x}`;
@@ -382,36 +388,15 @@ function stepPath(values) {
   return path;
 }
 
-/** The point of a curve farthest from the other two, away from the chart's ends, its own steps and the marked values. */
-function placeLetter(columns, metric, marked) {
-  const own = columns[metric];
-  const others = METRICS.filter((other) => other !== metric).map((other) => columns[other]);
-  const half = 12; // columns that a letter covers to either side
-  let best = null;
-  for (let i = 30; i <= SAMPLES - 30; i += 6) {
-    if (own[i] === null) continue;
-    let room = 0.3;
-    let slope = 0;
-    for (let j = i - half; j <= i + half; j += 3) {
-      if (own[j] === null) continue;
-      slope = Math.max(slope, Math.abs(own[j] - own[i]));
-      for (const other of others) if (other[j] !== null) room = Math.min(room, Math.abs(other[j] - own[i]));
-    }
-    const hidden = marked.some((value) => Math.abs(value - i / SAMPLES) < 0.05) ? 0.1 : 0;
-    const fit = room - 0.5 * slope - 0.04 * Math.abs(i / SAMPLES - 0.5) - hidden;
-    if (!best || fit > best.fit) best = { fit, x: i / SAMPLES, y: 1 - own[i] };
-  }
-  return best;
-}
-
 // The whole panel
 
-// A label without a positive has no F1 to mend: it comes last, as macro leaves it out.
+// A tag without a positive has no F1 to mend: it comes last, as macro leaves it out.
 const sortF1 = (card) => (card.curve.positives ? card.measure.f1 : 2);
 
+// The first is the default: where the numbers rest on the most evidence, and a change moves the most tags.
 const ORDERS = {
+  support: ["Most examples first", (a, b) => b.label.support - a.label.support],
   f1: ["Worst F1 first", (a, b) => sortF1(a) - sortF1(b)],
-  support: ["Most support first", (a, b) => b.label.support - a.label.support],
   changed: ["Changed only", (a, b) => a.index - b.index],
   name: ["Name A to Z", (a, b) => a.label.name.localeCompare(b.label.name)],
 };
@@ -424,15 +409,16 @@ class Panel {
     this.root = make("div", "panel");
     this.build();
     parent.append(this.root);
-    // A curve is drawn when its card comes near the view: with 200 labels the first paint needs only a dozen.
+    // A curve is drawn when its card comes near the view: with 200 tags the first paint needs only a dozen.
     this.sight = new IntersectionObserver((entries) => {
       for (const entry of entries) {
         if (!entry.isIntersecting) continue;
         this.sight.unobserve(entry.target);
-        this.byElement.get(entry.target)?.draw();
+        this.undrawn.get(entry.target)?.draw();
+        this.undrawn.delete(entry.target);
       }
     }, { rootMargin: "800px" });
-    this.byElement = new Map();
+    this.undrawn = new Map();
     this.size = new ResizeObserver(() => this.fit());
     this.size.observe(this.root);
   }
@@ -458,9 +444,9 @@ class Panel {
     const body = make("tbody");
     this.scored = make("span");
     this.leftOut = make("span", "left-out");
-    const captions = { micro: ["Micro", make("small", "", make("span", "", "all tags pooled"))], macro: ["Macro", make("small", "", this.scored, ", ", this.leftOut)] };
-    for (const kind of ["micro", "macro"]) {
-      const name = make("th", "", make("b", "", captions[kind][0]), captions[kind][1]);
+    const captions = { micro: ["Micro", "all tags pooled"], macro: ["Macro", this.scored, ", ", this.leftOut] };
+    for (const [kind, [title, ...caption]] of Object.entries(captions)) {
+      const name = make("th", "", make("b", "", title), make("small", "", ...caption));
       name.scope = "row";
       const row = make("tr", "", name);
       for (const metric of METRICS) {
@@ -474,38 +460,40 @@ class Panel {
       body.append(row);
     }
     const table = make("table", "figures", make("thead", "", head), body);
-    table.setAttribute("aria-label", "Totals over all labels");
+    table.setAttribute("aria-label", "Totals over all tags");
     this.given = make("span", "value");
     this.givenDelta = make("span", "delta");
     this.truth = make("small");
     this.measured = make("small", "measured");
-    this.measuredBelow = make("span", "measured-below"); // a phone's totals have no room for it
-    const given = make("div", "given", make("span", "name", "Tags given"), make("div", "", this.given, this.givenDelta), this.truth, this.measured);
+    this.measuredBelow = make("small", "measured-below"); // a phone's totals have no room for it
+    const given = make("div", "given", make("span", "name", "Tags given on judged rows"), make("div", "", this.given, this.givenDelta), this.truth, this.measured);
+    given.title = "Counted on the judged rows that the curves are drawn from, not on all transactions.";
     this.totals = make("section", "totals", table, given);
 
     this.allOptimum = make("button", "", "Set all to optimum");
     this.allSaved = make("button", "", "Reset all to saved");
     this.allOptimum.type = this.allSaved.type = "button";
+    this.allOptimum.title = OPTIMUM;
     this.order = make("select");
-    this.order.setAttribute("aria-label", "Order of the labels");
+    this.order.setAttribute("aria-label", "Order of the tags");
     for (const [value, [title]] of Object.entries(ORDERS)) {
       const option = make("option", "", title);
       option.value = value;
       this.order.append(option);
     }
     this.query = make("input");
-    Object.assign(this.query, { type: "search", placeholder: "Find a label", autocomplete: "off", spellcheck: false });
-    this.query.setAttribute("aria-label", "Find a label");
-    this.shown = make("span");
+    Object.assign(this.query, { type: "search", placeholder: "Find a tag", autocomplete: "off", spellcheck: false });
+    this.query.setAttribute("aria-label", "Find a tag");
+    this.shown = make("span", "shown");
     this.shown.setAttribute("role", "status");
     this.top = make("header", "top", this.totals,
-      make("div", "tools", this.query, this.order, make("span", "shown", this.shown, this.measuredBelow), make("span", "space"), this.allSaved, this.allOptimum));
+      make("div", "tools", make("div", "find", this.query, this.order), this.shown, make("span", "space"), this.allSaved, this.allOptimum, this.measuredBelow));
 
     this.grid = make("ul", "grid");
-    this.grid.setAttribute("aria-label", "Thresholds by label");
+    this.grid.setAttribute("aria-label", "Thresholds by tag");
     this.emptyTitle = make("h3");
     this.emptyText = make("p");
-    this.emptyButton = make("button", "", "Show all labels");
+    this.emptyButton = make("button", "", "Show all tags");
     this.emptyButton.type = "button";
     this.empty = make("section", "empty", emptyPicture(), this.emptyTitle, this.emptyText, this.emptyButton);
     this.announce = make("p", "hush");
@@ -516,7 +504,7 @@ class Panel {
     this.query.addEventListener("input", () => this.arrange());
     this.emptyButton.addEventListener("click", () => {
       this.query.value = "";
-      this.order.value = "f1";
+      this.order.selectedIndex = 0;
       this.arrange();
       this.query.focus();
     });
@@ -534,25 +522,24 @@ class Panel {
     const reset = rebuild || before.revision !== header.revision;
     this.header = header;
     // What was not committed yet belongs to curves or thresholds that have been replaced.
-    if (reset) clearTimeout(this.timer);
-    if (reset) this.timer = 0;
+    if (reset) this.stopWaiting();
     if (rebuild) {
-      const curves = readCurves(bytes, end, header.labels);
       this.sight.disconnect();
-      this.byElement.clear();
-      this.cards = curves.map((curve) => new Card(this, curve));
-      for (const card of this.cards) this.byElement.set(card.element, card);
+      this.cards = readCurves(bytes, end, header.labels).map((curve) => new Card(this, curve));
+      this.undrawn = new Map(this.cards.map((card) => [card.element, card]));
     }
     header.labels.forEach((label, index) => {
       this.cards[index].index = index;
       this.cards[index].describe(label, reset);
     });
-    if (reset) this.sentText = this.payloadText();
+    if (reset) this.sentText = JSON.stringify(this.payload());
     this.savedTotals = totals(this.cards.map((card) => card.savedMeasure));
+    if (rebuild) {
+      this.arrange();
+      for (const card of this.cards) this.sight.observe(card.element);
+    }
     this.updateTotals();
     this.describeTotals();
-    if (rebuild) this.arrange();
-    if (rebuild) for (const card of this.cards) this.sight.observe(card.element);
     this.root.dataset.revision = String(header.revision);
   }
 
@@ -562,14 +549,14 @@ class Panel {
     const most = Math.max(0, ...judged);
     const upTo = judged.some((n) => n !== most) ? "up to " : "";
     const left = labels.length - this.savedTotals.scored;
-    write(this.scored, `mean of ${count(this.savedTotals.scored)} ${this.savedTotals.scored === 1 ? "label" : "labels"}`);
+    write(this.scored, `mean of ${tags(this.savedTotals.scored)}`);
     write(this.leftOut, left ? `${count(left)} left out` : "none left out");
-    this.leftOut.title = left ? "Labels without a positive among the judged rows have no recall, so macro leaves them out." : "";
+    this.leftOut.title = left ? "Without a judged row that has it, a tag has no recall, so macro leaves it out." : "";
     const positives = this.cards.reduce((sum, card) => sum + card.curve.positives, 0);
-    write(this.truth, `${count(positives)} true tags`);
-    const measured = `${measuredOn}, ${upTo}${count(most)} judged rows`;
+    write(this.truth, `${count(positives)} true ${positives === 1 ? "tag" : "tags"}`);
+    const measured = `Measured ${measuredOn}, ${upTo}${count(most)} judged rows`;
     write(this.measured, measured);
-    write(this.measuredBelow, `, ${measured}`);
+    write(this.measuredBelow, measured);
     this.top.hidden = labels.length === 0;
   }
 
@@ -579,28 +566,27 @@ class Panel {
       for (const metric of METRICS) {
         const cell = this.figures[kind][metric];
         write(cell.value, show(now[kind][metric]));
-        writeDelta(cell.delta, now[kind][metric], this.savedTotals[kind][metric], 3, true);
+        writeScoreDelta(cell.delta, now[kind][metric], this.savedTotals[kind][metric]);
         this.figures[kind].row.dataset[metric] = exact(now[kind][metric]);
       }
     }
     const given = now.micro.tp + now.micro.fp;
     const before = this.savedTotals.micro.tp + this.savedTotals.micro.fp;
     write(this.given, count(given));
-    writeDelta(this.givenDelta, given, before, 0, false);
-    const changed = this.cards.filter((card) => card.changed).length;
-    this.allSaved.disabled = changed === 0;
+    write(this.givenDelta, showDelta(given, before, 0));
+    this.allSaved.disabled = !this.cards.some((card) => card.changed);
     this.allOptimum.disabled = !this.tunable().some((card) => card.threshold !== card.label.optimum);
-    write(this.shown, this.shownText(changed));
+    this.updateShown();
   }
 
-  shownText(changed) {
-    const all = this.cards.length;
-    const visible = this.visible ?? all;
-    const labels = visible === all ? `${count(all)} ${all === 1 ? "label" : "labels"}` : `${count(visible)} of ${count(all)} labels`;
-    return `${labels}, ${count(changed)} changed`;
+  updateShown() {
+    const { length } = this.cards;
+    const some = this.visible === length ? "" : `${count(this.visible)} of `;
+    const changed = this.cards.filter((card) => card.changed).length;
+    write(this.shown, `${some}${tags(length)}, ${count(changed)}\u00a0changed`);
   }
 
-  /** Rare labels keep the shared default when all are set: a tuned value needs evidence. */
+  /** Rare tags keep the shared default when all are set: a tuned value needs evidence. */
   tunable() {
     return this.cards.filter((card) => card.label.tuned && card.label.optimum !== null);
   }
@@ -617,16 +603,16 @@ class Panel {
     this.empty.hidden = this.visible > 0;
     if (this.cards.length === 0) {
       write(this.emptyTitle, "No curves to show yet");
-      write(this.emptyText, "Judge some transactions and train a run. Each of its labels then gets a slider here.");
+      write(this.emptyText, "Judge some transactions and train a run. Each of its tags then gets a slider here.");
     } else if (order === "changed" && !wanted) {
       write(this.emptyTitle, "Nothing is changed");
-      write(this.emptyText, "Every label stands at its saved threshold.");
+      write(this.emptyText, "Every tag stands at its saved threshold.");
     } else {
-      write(this.emptyTitle, "No label found");
-      write(this.emptyText, `Nothing matches \u201c${this.query.value.trim()}\u201d${order === "changed" ? " among the changed labels" : ""}.`);
+      write(this.emptyTitle, "No tag found");
+      write(this.emptyText, `Nothing matches \u201c${this.query.value.trim()}\u201d${order === "changed" ? " among the changed tags" : ""}.`);
     }
     this.emptyButton.hidden = this.cards.length === 0;
-    write(this.shown, this.shownText(this.cards.filter((card) => card.changed).length));
+    this.updateShown();
   }
 
   /** Buttons: set some cards at once and commit them as one. */
@@ -640,7 +626,7 @@ class Panel {
     this.commit();
     write(this.announce, pairs.length === 1
       ? `${pairs[0][0].label.name} is set to ${show(pairs[0][1])}.`
-      : `${count(pairs.length)} labels are set.`);
+      : `${tags(pairs.length)} are set.`);
   }
 
   payload() {
@@ -651,12 +637,8 @@ class Panel {
     return { revision: this.header.revision, changed };
   }
 
-  payloadText() {
-    return JSON.stringify(this.payload());
-  }
-
   commitSoon() {
-    clearTimeout(this.timer);
+    this.stopWaiting();
     this.timer = setTimeout(() => this.commit(), KEYS_PAUSE);
   }
 
@@ -665,17 +647,22 @@ class Panel {
     if (this.timer) this.commit();
   }
 
-  commit() {
+  stopWaiting() {
     clearTimeout(this.timer);
     this.timer = 0;
-    const text = this.payloadText();
+  }
+
+  commit() {
+    this.stopWaiting();
+    const payload = this.payload();
+    const text = JSON.stringify(payload);
     if (text === this.sentText) return;
     this.sentText = text;
-    this.setStateValue("thresholds", this.payload());
+    this.setStateValue("thresholds", payload);
   }
 
   dispose() {
-    clearTimeout(this.timer);
+    this.stopWaiting();
     this.sight.disconnect();
     this.size.disconnect();
     this.root.remove();

@@ -6,6 +6,9 @@ const GATHER_MS = 400
 const RETRY_MS = 10000
 const FAST_MOVES_MS = 300
 const MOST_OPTIONS = 200
+const UNKNOWN = { source: "predicted", probability: null, count: null }
+// The order of the type-ahead: Enter takes the first, so never a name that merely contains what was typed.
+const [EXACT, START, WORD, HERE, CREATE, INNER, INNER_HERE] = [0, 1, 2, 3, 4, 5, 6]
 
 const ICONS = {
   check: "M3 8.5l3.2 3.2L13 5",
@@ -102,7 +105,7 @@ class TransactionList {
       const id = entry.wire.operation
       if (Object.hasOwn(failed, id)) {
         anyFailed = true
-        this.history = this.history.filter((other) => other.operation !== id)
+        this.history = this.history.filter((other) => other !== entry)
         this.#fail(entry, failed[id])
       } else if (acknowledged.has(id)) {
         this.#notice(entry.transaction, { kind: "saved" }, SAVED_MS)
@@ -191,7 +194,7 @@ class TransactionList {
       .map((key) => ({
         key,
         rejected: !state.tags.has(key),
-        tag: state.tags.get(key) ?? seen.get(key) ?? { source: "predicted", probability: null, count: null },
+        tag: state.tags.get(key) ?? seen.get(key) ?? UNKNOWN,
         ...this.#label(key),
       }))
     const saving = this.pending.some((entry) => entry.transaction === row.id)
@@ -215,7 +218,7 @@ class TransactionList {
     state.rejected.delete(key)
     const known = tag ?? seen.get(key)
     if (wire.value === "yes") state.tags.set(key, { ...known, source: "confirmed" })
-    else state.tags.set(key, known ?? { source: "predicted", probability: null, count: null })
+    else state.tags.set(key, known ?? UNKNOWN)
   }
 
   #applyUndo(state, before) {
@@ -234,18 +237,17 @@ class TransactionList {
 
   // ---- what a person does ----
 
-  #act(id, wire, before, text) {
-    const title = clip(this.rows.get(id)?.description ?? "earlier page", 40)
-    const entry = { wire: { operation: newId(), ...wire }, transaction: id, before, title }
+  #act(id, wire, before, text, title = this.#title(id, 40)) {
+    const entry = { wire: { operation: newId(), ...wire }, transaction: id, before, title, text }
+    const undoable = wire.kind !== "undo"
     this.pending.push(entry)
-    if (wire.kind !== "undo") this.history.push({ operation: entry.wire.operation, transaction: id, before, text, title })
-    const notice = this.notices.get(id)
-    clearTimeout(notice?.timer)
+    if (undoable) this.history.push(entry)
+    clearTimeout(this.notices.get(id)?.timer)
     this.notices.delete(id)
     this.#store()
     this.#send()
-    this.#say(text, { undo: wire.kind !== "undo", operation: entry.wire.operation })
-    this.#renderRow(id)
+    if (this.rows.has(id)) this.#drawRow(id)
+    this.#say(text, { undo: undoable, operation: entry.wire.operation })
   }
 
   judge(id, key, value, verb) {
@@ -266,12 +268,7 @@ class TransactionList {
     const { chips, confirmed, state } = this.views.get(id)
     if (!confirmed) {
       const present = chips.filter((chip) => !chip.rejected).map((chip) => chip.key)
-      const before = {
-        whole: true,
-        tags: [...state.tags],
-        rejected: [...state.rejected],
-        confirmed: false,
-      }
+      const before = { whole: true, tags: [...state.tags], rejected: [...state.rejected], confirmed: false }
       const wire = {
         kind: "confirm",
         transaction: id,
@@ -281,19 +278,17 @@ class TransactionList {
       this.#act(id, wire, before, present.length ? `Confirmed ${count(present.length, "tag")}` : "Confirmed: no tag")
     }
     const at = this.ids.indexOf(id)
-    const next =
-      this.ids.slice(at + 1).find((other) => !this.views.get(other).confirmed) ??
-      this.ids.find((other) => !this.views.get(other).confirmed) ??
-      this.ids[at + 1]
+    const open = (other) => !this.views.get(other).confirmed
+    const next = this.ids.slice(at + 1).find(open) ?? this.ids.find(open) ?? this.ids[at + 1]
     if (next) this.focusRow(next, { refocus })
-    if (!confirmed && this.ids.every((other) => this.views.get(other).confirmed)) this.#announce("Page done")
+    if (!confirmed && !this.ids.some(open)) this.#announce("Page done")
   }
 
   undo() {
     const last = this.history.pop()
     if (!last) return
-    const wire = { kind: "undo", target: last.operation }
-    this.#act(last.transaction, wire, last.before, `Undone: ${lowerFirst(last.text)}`)
+    const wire = { kind: "undo", target: last.wire.operation }
+    this.#act(last.transaction, wire, last.before, `Undone: ${lowerFirst(last.text)}`, last.title)
     if (this.rows.has(last.transaction)) this.focusRow(last.transaction, { refocus: this.#hasFocus() })
   }
 
@@ -307,8 +302,8 @@ class TransactionList {
     const old = this.focused
     this.focused = id
     if (old !== id) {
-      if (this.rows.has(old)) this.#renderRow(old)
-      this.#renderRow(id)
+      if (this.rows.has(old)) this.#drawRow(old)
+      this.#drawRow(id)
       this.#renderBar()
       this.#store()
     }
@@ -375,49 +370,31 @@ class TransactionList {
       this.pending = []
     }
     const undone = new Set(this.pending.map(({ wire }) => wire.target))
-    this.history = this.pending
-      .filter(({ wire }) => wire.kind !== "undo" && !undone.has(wire.operation))
-      .map(({ wire, transaction, before, title }) => ({
-        operation: wire.operation,
-        transaction,
-        before,
-        title,
-        text: wire.kind === "confirm" ? "Confirmed" : "Change",
-      }))
+    this.history = this.pending.filter(({ wire }) => wire.kind !== "undo" && !undone.has(wire.operation))
   }
 
   // ---- drawing ----
 
   #build(parent) {
+    this.legend = makeLegend()
     this.days = make("div", "days")
-    this.empty = make("div", "empty")
-    this.emptyTitle = this.empty.appendChild(make("p", "empty-title"))
-    this.emptyBody = this.empty.appendChild(make("p", "empty-body"))
+    this.emptyTitle = make("p", "empty-title")
+    this.emptyBody = make("p", "empty-body")
+    this.empty = make("div", "empty", this.emptyTitle, this.emptyBody)
     this.end = make("p", "end")
-    this.bar = make("div", "bar")
-    this.live = make("div", "live")
-    this.live.setAttribute("aria-live", "polite")
-    this.live.setAttribute("role", "status")
+    this.live = describe(make("div", "live"), { role: "status", "aria-live": "polite" })
 
-    const texts = make("div", "bar-texts")
-    this.message = texts.appendChild(make("div", "message"))
-    this.progress = texts.appendChild(make("div", "progress"))
-    this.undoButton = button("undo", () => this.undo())
-    this.undoButton.append("Undo")
-    this.keys = make("div", "keys")
-    this.keys.setAttribute("aria-hidden", "true")
-    const hints = [["j", "k", "move"], ["↵", "confirm"], ["1–9", "reject"], ["t", "tag"], ["u", "undo"]]
-    for (const hint of hints) {
-      const item = make("span", "key")
-      for (const name of hint.slice(0, -1)) item.append(text("kbd", "", name))
-      item.append(` ${hint.at(-1)}`)
-      this.keys.append(item)
-    }
+    this.message = make("div", "message")
+    this.progress = make("div", "progress")
+    this.undoButton = button("undo", () => this.undo(), "Undo")
     this.barConfirm = button("bar-confirm", () => this.confirm(this.focused, { refocus: false }))
-    this.bar.append(texts, this.undoButton, this.keys, this.barConfirm)
+    const hints = [["j", "k", "move"], ["↵", "confirm"], ["1–9", "reject"], ["t", "tag"], ["u", "undo"]]
+    const hint = (names) => make("span", "", ...names.slice(0, -1).map((name) => make("kbd", "", name)), ` ${names.at(-1)}`)
+    const keys = describe(make("div", "keys", ...hints.map(hint)), { "aria-hidden": "true" })
+    const texts = make("div", "bar-texts", this.message, this.progress)
+    this.bar = make("div", "bar", texts, this.undoButton, keys, this.barConfirm)
 
-    this.root = make("div", "list")
-    this.root.append(this.days, this.empty, this.end, this.bar, this.live)
+    this.root = make("div", "list", this.legend, this.days, this.empty, this.end, this.bar, this.live)
     this.root.addEventListener("keydown", (event) => this.#onKey(event))
     parent.appendChild(this.root)
     this.resized = new ResizeObserver(() => this.#measure())
@@ -431,7 +408,7 @@ class TransactionList {
     const sections = this.data.days.map((day, index) => {
       const section = this.days.children[index] ?? makeDay()
       const [heading, list] = section.children
-      if (heading.textContent !== day.title) heading.textContent = day.title
+      setText(heading, day.title)
       list.setAttribute("aria-label", day.title)
       arrange(
         list,
@@ -440,10 +417,11 @@ class TransactionList {
       return section
     })
     arrange(this.days, sections)
-    for (const id of this.ids) this.#renderRow(id, { bar: false })
+    for (const id of this.ids) this.#drawRow(id)
+    this.legend.hidden = this.ids.length === 0
     this.empty.hidden = this.ids.length > 0
-    this.emptyTitle.textContent = this.data.empty?.title ?? ""
-    this.emptyBody.textContent = this.data.empty?.body ?? ""
+    setText(this.emptyTitle, this.data.empty.title)
+    setText(this.emptyBody, this.data.empty.body)
     this.#renderBar()
     this.#measure()
     if (hadFocus && !this.#hasFocus()) this.elements.get(this.focused)?.root.focus({ preventScroll: true })
@@ -461,70 +439,68 @@ class TransactionList {
   }
 
   #element(id) {
-    let element = this.elements.get(id)
-    if (element) return element
-    const root = make("div", "row")
-    root.setAttribute("role", "listitem")
-    root.dataset.id = id
-
+    if (this.elements.has(id)) return this.elements.get(id)
     const description = make("bdi", "description")
     description.id = `d-${id}`
     const amount = make("div", "amount")
     amount.id = `a-${id}`
-    root.setAttribute("aria-labelledby", `${description.id} ${amount.id}`)
-    const head = make("div", "head")
-    head.append(description, amount)
-
-    const meta = make("div", "meta")
-    const account = meta.appendChild(make("bdi", "account"))
-    const note = meta.appendChild(make("bdi", "note"))
+    const account = make("bdi", "account")
+    const note = make("bdi", "note")
     const more = button("more", () => {
       const open = root.classList.toggle("expanded")
       more.textContent = open ? "less" : "more"
       more.setAttribute("aria-expanded", String(open))
     })
-    more.textContent = "more"
+    describe(more, { "aria-expanded": "false" }).append("more")
     more.hidden = true
-    more.setAttribute("aria-expanded", "false")
     const status = make("span", "status")
-    meta.append(more, status)
+    const add = button("add", () => this.#openPicker(id), icon("plus"), "tag")
+    const chips = describe(make("div", "chips", add), { role: "group", "aria-label": "Tags" })
+    const confirmText = make("span", "confirm-text")
+    const confirm = button("confirm", () => this.confirm(id, { refocus: true }), icon("check"), confirmText)
+    const problemText = make("bdi", "problem-text")
+    const dismiss = button("dismiss", () => this.#dismiss(id), "Dismiss")
+    const problem = make("div", "problem", problemText, dismiss)
 
-    const chips = make("div", "chips")
-    chips.setAttribute("role", "group")
-    chips.setAttribute("aria-label", "Tags")
-    const add = button("add", () => this.#openPicker(id))
-    add.append(icon("plus"), "tag")
-    chips.append(add)
-    const confirm = button("confirm", () => this.confirm(id, { refocus: true }))
-    confirm.append(icon("check"), text("span", "confirm-text", "Confirm"))
-    const foot = make("div", "foot")
-    foot.append(chips, confirm)
-
-    const problem = make("div", "problem")
-    const problemText = problem.appendChild(make("bdi", "problem-text"))
-    const dismiss = button("dismiss", () => {
-      this.notices.delete(id)
-      this.#renderRow(id)
-    })
-    dismiss.append("Dismiss")
-    problem.append(dismiss)
-
-    root.append(head, meta, foot, problem)
-    root.addEventListener("click", () => {
-      if (this.focused !== id) this.focusRow(id, { refocus: false, scroll: false })
-    })
-    root.addEventListener("focusin", () => {
-      if (this.focused !== id) this.focusRow(id, { refocus: false, scroll: false })
-    })
-    element = { root, description, amount, account, note, more, status, chips, add, confirm, problem, problemText }
+    const root = make(
+      "div",
+      "row",
+      make("div", "head", description, amount),
+      make("div", "meta", account, note, more, status),
+      make("div", "foot", chips, confirm),
+      problem,
+    )
+    describe(root, { role: "listitem", "aria-labelledby": `${description.id} ${amount.id}` })
+    for (const kind of ["focusin", "click"]) {
+      // Captured, so that it comes before what the row's own buttons do: confirming moves on to another row.
+      root.addEventListener(kind, () => this.focusRow(id, { refocus: false, scroll: false }), { capture: true })
+    }
+    const head = { root, description, amount, account, note, more, status }
+    const element = { ...head, chips, add, confirm, confirmText, problem, problemText }
     this.elements.set(id, element)
     return element
   }
 
-  #renderRow(id, { bar = true } = {}) {
+  #dismiss(id) {
+    this.notices.delete(id)
+    this.#renderRow(id)
+  }
+
+  #title(id, length = 60) {
+    return clip(this.#description(id), length)
+  }
+
+  #description(id) {
+    return this.rows.get(id).description.trim() || "(no description)"
+  }
+
+  #renderRow(id) {
+    if (this.rows.has(id)) this.#drawRow(id)
+    this.#renderBar()
+  }
+
+  #drawRow(id) {
     const row = this.rows.get(id)
-    if (bar) this.#renderBar()
-    if (!row) return
     const view = this.#view(row)
     this.views.set(id, view)
     const element = this.#element(id)
@@ -533,14 +509,13 @@ class TransactionList {
     const failed = notice?.kind === "failed"
     const { root } = element
 
-    setText(element.description, row.description.trim() || "(no description)")
+    setText(element.description, this.#description(id))
     setText(element.amount, row.amount)
     element.amount.classList.toggle("in", row.sign > 0)
     setText(element.account, row.account)
     setText(element.note, row.note)
     root.classList.toggle("here", here)
     root.classList.toggle("confirmed", view.confirmed)
-    root.classList.toggle("failed", failed)
     root.tabIndex = here ? 0 : -1
     if (here) root.setAttribute("aria-current", "true")
     else root.removeAttribute("aria-current")
@@ -561,11 +536,11 @@ class TransactionList {
     }
     const none = !view.chips.some((chip) => !chip.rejected)
     element.confirm.disabled = view.confirmed
-    element.confirm.setAttribute(
-      "aria-label",
-      view.confirmed ? "Confirmed" : `Confirm ${none ? "no tag for " : ""}${clip(row.description, 60)}`,
-    )
-    setText(element.confirm.lastChild, view.confirmed ? "Confirmed" : none ? "No tag" : "Confirm")
+    const title = this.#title(id)
+    const confirm = view.confirmed ? "Confirmed" : `Confirm ${none ? "no tag for " : ""}${title}`
+    element.confirm.setAttribute("aria-label", confirm)
+    element.add.setAttribute("aria-label", `Add a tag to ${title}`)
+    setText(element.confirmText, view.confirmed ? "Confirmed" : none ? "No tag" : "Confirm")
   }
 
   #renderChips(id, element, view) {
@@ -582,18 +557,15 @@ class TransactionList {
   }
 
   #makeChip(id, key) {
-    const node = make("button", "chip")
-    node.type = "button"
-    node.dataset.key = String(key)
-    node.append(make("span", "pill"))
-    node.addEventListener("click", (event) => {
+    const toggle = (event) => {
       const chip = this.views.get(id).chips.find((other) => String(other.key) === node.dataset.key)
       if (!chip) return
-      this.focusRow(id, { refocus: false, scroll: false })
       this.toggle(id, chip)
       // After a tap the row has the keyboard, so that Enter confirms and does not toggle the chip back.
       if (event.detail > 0) this.elements.get(id).root.focus({ preventScroll: true })
-    })
+    }
+    const node = button("chip", toggle, make("span", "pill"))
+    node.dataset.key = String(key)
     return node
   }
 
@@ -702,7 +674,7 @@ class TransactionList {
     const element = this.elements.get(id)
     this.picker = new Picker({
       id,
-      title: clip(this.rows.get(id).description, 60),
+      title: this.#title(id),
       labels: [...this.labels.values(), ...this.#unsavedLabels()],
       present: new Set(this.views.get(id).chips.filter((chip) => !chip.rejected).map((chip) => chip.key)),
       row: element.root,
@@ -732,9 +704,7 @@ class Picker {
     Object.assign(this, { id, labels, present, row, bar, onPick, onClose })
     this.at = 0
     this.options = []
-    this.root = make("div", "picker")
-    this.input = make("input", "picker-input")
-    const attributes = {
+    this.input = describe(make("input", "picker-input"), {
       type: "text",
       role: "combobox",
       placeholder: "Find or create a tag",
@@ -747,13 +717,10 @@ class Picker {
       "aria-autocomplete": "list",
       "aria-expanded": "true",
       "aria-controls": `options-${id}`,
-    }
-    for (const [name, value] of Object.entries(attributes)) this.input.setAttribute(name, value)
+    })
     this.list = make("div", "options")
-    this.list.id = `options-${id}`
-    this.list.setAttribute("role", "listbox")
-    this.list.setAttribute("aria-label", "Tags")
-    this.root.append(this.input, this.list)
+    describe(this.list, { id: `options-${id}`, role: "listbox", "aria-label": "Tags" })
+    this.root = make("div", "picker", this.input, this.list)
 
     this.input.addEventListener("input", () => this.#search())
     this.input.addEventListener("keydown", (event) => this.#onKey(event))
@@ -762,7 +729,6 @@ class Picker {
       this.root.addEventListener(kind, (event) => event.stopPropagation())
     }
     this.list.addEventListener("mousedown", (event) => event.preventDefault())
-    this.root.addEventListener("click", (event) => event.stopPropagation())
     this.input.addEventListener("blur", () => this.close({ refocus: false }))
     this.place = () => this.#place()
   }
@@ -800,27 +766,21 @@ class Picker {
     const query = plain(typed)
     const rank = (label) => {
       const name = plain(label.name)
-      const found = name.indexOf(query)
-      if (found < 0) return null
-      return (this.present.has(label.id) ? 10 : 0) + (found === 0 ? 0 : name[found - 1] === " " ? 1 : 2)
+      const at = find(name, query)
+      if (at < 0) return null
+      if (fold(label.name) === fold(typed)) return EXACT
+      const here = this.present.has(label.id)
+      if (!beginsWord(name, at)) return here ? INNER_HERE : INNER
+      return here ? HERE : at === 0 ? START : WORD
     }
-    const matches = this.labels
-      .map((label) => ({ label, rank: rank(label) }))
-      .filter((match) => match.rank !== null)
-      .sort((a, b) => a.rank - b.rank || a.label.name.localeCompare(b.label.name))
-    this.options = matches.slice(0, MOST_OPTIONS).map(({ label }) => ({
-      key: label.id,
-      name: label.name,
-      color: label.color,
-      here: this.present.has(label.id),
-    }))
-    const exact = this.labels.find((label) => fold(label.name) === fold(typed))
-    if (exact) {
-      const at = this.options.findIndex((option) => option.key === exact.id)
-      if (at > 0) this.options.unshift(...this.options.splice(at, 1))
-    } else if (typed) {
-      this.options.push({ key: `new:${fold(typed)}`, name: typed, create: true })
+    const matches = this.labels.map((label) => ({ ...label, rank: rank(label) })).filter(({ rank }) => rank !== null)
+    if (typed && !matches.some(({ rank }) => rank === EXACT)) {
+      matches.push({ id: `new:${fold(typed)}`, name: typed, rank: CREATE })
     }
+    this.options = matches
+      .sort((a, b) => a.rank - b.rank || a.name.localeCompare(b.name))
+      .filter(({ rank }, index) => index < MOST_OPTIONS || rank === CREATE)
+      .map(({ id, name, color, rank }) => ({ key: id, name, color, create: rank === CREATE, here: this.present.has(id) }))
     this.at = 0
     this.#draw(query)
   }
@@ -828,23 +788,20 @@ class Picker {
   #draw(query) {
     const nodes = this.options.map((option, index) => {
       const node = make("div", option.create ? "option create" : "option")
-      node.setAttribute("role", "option")
-      node.id = `option-${this.id}-${index}`
+      describe(node, { id: `option-${this.id}-${index}`, role: "option" })
       if (option.create) {
-        node.append(icon("plus"), text("bdi", "option-name", `Create “${option.name}”`))
+        node.append(icon("plus"), make("bdi", "option-name", `Create “${option.name}”`))
       } else {
-        const swatch = make("span", "swatch")
-        paint(swatch, option.color)
-        node.append(swatch, marked(option.name, query))
-        if (option.here) {
-          node.setAttribute("aria-disabled", "true")
-          node.append(text("span", "here-already", "on this row"))
-        }
+        node.append(paint(make("span", "swatch"), option.color), marked(option.name, query))
+      }
+      if (option.here) {
+        node.setAttribute("aria-disabled", "true")
+        node.append(make("span", "here-already", "on this row"))
       }
       node.addEventListener("click", () => this.#pick(index))
       return node
     })
-    if (!nodes.length) nodes.push(text("div", "option none", "No tags yet. Type a name to create one."))
+    if (!nodes.length) nodes.push(make("div", "option none", "No tags yet. Type a name to create one."))
     this.list.replaceChildren(...nodes)
     this.list.scrollTop = 0
     this.#highlight()
@@ -894,15 +851,10 @@ function drawChip(node, chip) {
   const { tag, rejected } = chip
   const kind = rejected ? "rejected" : tag.source
   node.className = `chip ${kind}`
-  node.classList.toggle("conflict", Boolean(tag.conflict) && !rejected)
   paint(node, chip.color)
   const pill = node.firstChild
-  const mark = make("span", "mark")
-  if (tag.source === "confirmed") mark.append(icon(rejected ? "cross" : "check"))
-  else if (tag.source === "remembered") mark.append(icon("again"), String(tag.count ?? ""))
-  else if (tag.probability !== null && tag.probability !== undefined) mark.append(String(percent(tag.probability)))
-  pill.replaceChildren(text("bdi", "name", chip.name), mark)
-  if (tag.conflict && !rejected) pill.append(text("span", "clash", "!"))
+  const clashes = tag.conflict && !rejected
+  pill.replaceChildren(make("bdi", "name", chip.name), mark(tag, rejected), ...(clashes ? [clashSign()] : []))
 
   const why = {
     confirmed: "confirmed",
@@ -910,9 +862,36 @@ function drawChip(node, chip) {
     predicted: typeof tag.probability === "number" ? `predicted ${percent(tag.probability)} %` : "predicted",
     rejected: "rejected",
   }[kind]
-  const clash = tag.conflict && !rejected ? ", equal descriptions disagree" : ""
+  const clash = clashes ? ", equal descriptions disagree" : ""
   node.setAttribute("aria-label", `${rejected ? "Restore" : "Reject"} ${chip.name}, ${why}${clash}`)
   node.title = `${chip.name}: ${why}${clash}`
+}
+
+function mark(tag, rejected = false) {
+  const node = make("span", "mark")
+  if (tag.source === "confirmed") node.append(icon(rejected ? "cross" : "check"))
+  else if (tag.source === "remembered") node.append(icon("again"), tag.count ?? "")
+  else if (typeof tag.probability === "number") node.append(`${percent(tag.probability)}\u202f%`)
+  return node
+}
+
+function clashSign() {
+  return make("span", "clash", "!")
+}
+
+// What the marks mean, with samples instead of most of the words.
+function makeLegend() {
+  const samples = [
+    ["confirmed", mark({ source: "confirmed" }), "filled, a tick", "confirmed"],
+    ["remembered", mark({ source: "remembered", count: 4 }), "round arrow, 4", "remembered from 4 equal descriptions"],
+    ["predicted", mark({ source: "predicted", probability: 0.93 }), "dashed outline, 93 %", "predicted probability"],
+    ["conflict", clashSign(), "exclamation mark", "equal descriptions disagree"],
+  ]
+  const entries = samples.map(([kind, sign, words, meaning]) => {
+    const pill = describe(make("span", "pill", sign), { role: "img", "aria-label": words })
+    return make("div", "", paint(make("dt", kind, pill), "gray"), make("dd", "", meaning))
+  })
+  return describe(make("dl", "legend", ...entries), { "aria-label": "What the marks on the tags mean" })
 }
 
 // A prediction is never shown as certain: 99.6 % reads 99, 0.4 % reads 1.
@@ -924,26 +903,31 @@ function paint(node, color) {
   const name = COLORS.has(color) ? color : "gray"
   node.style.setProperty("--ink", `var(--st-${name}-text-color)`)
   node.style.setProperty("--tint", `var(--st-${name}-background-color)`)
-}
-
-function marked(name, query) {
-  const node = make("bdi", "option-name")
-  const at = query ? plain(name).indexOf(query) : -1
-  // Folding can change a name's length (ligatures, accents); then nothing is marked.
-  if (at < 0 || plain(name).length !== name.length) {
-    node.textContent = name
-    return node
-  }
-  node.append(name.slice(0, at), text("b", "", name.slice(at, at + query.length)), name.slice(at + query.length))
   return node
 }
 
+function marked(name, query) {
+  const at = query ? find(plain(name), query) : -1
+  // Folding can change a name's length (ligatures, accents); then nothing is marked.
+  if (at < 0 || plain(name).length !== name.length) return make("bdi", "option-name", name)
+  const end = at + query.length
+  return make("bdi", "option-name", name.slice(0, at), make("b", "", name.slice(at, end)), name.slice(end))
+}
+
+// Where a name contains the query: where a word begins with it if there is such a word, else anywhere.
+function find(name, query) {
+  let at = name.indexOf(query)
+  while (at > 0 && !beginsWord(name, at)) at = name.indexOf(query, at + 1)
+  return at < 0 ? name.indexOf(query) : at
+}
+
+function beginsWord(name, at) {
+  return at === 0 || !/[\p{L}\p{N}]/u.test(name[at - 1])
+}
+
 function makeDay() {
-  const section = make("section", "day")
-  const list = make("div", "rows")
-  list.setAttribute("role", "list")
-  section.append(make("h3", "day-title"), list)
-  return section
+  const rows = describe(make("div", "rows"), { role: "list" })
+  return make("section", "day", make("h3", "day-title"), rows)
 }
 
 // Nodes that stay are not moved if possible: a moved node loses the keyboard focus.
@@ -955,15 +939,15 @@ function arrange(parent, children) {
   })
 }
 
-function make(tag, className) {
+function make(tag, className, ...children) {
   const node = document.createElement(tag)
   if (className) node.className = className
+  node.append(...children)
   return node
 }
 
-function text(tag, className, content) {
-  const node = make(tag, className)
-  node.textContent = content
+function describe(node, attributes) {
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value)
   return node
 }
 
@@ -971,8 +955,8 @@ function setText(node, content) {
   if (node.textContent !== content) node.textContent = content
 }
 
-function button(className, onClick) {
-  const node = make("button", className)
+function button(className, onClick, ...children) {
+  const node = make("button", className, ...children)
   node.type = "button"
   node.addEventListener("click", onClick)
   return node
@@ -980,14 +964,10 @@ function button(className, onClick) {
 
 function icon(name) {
   const namespace = "http://www.w3.org/2000/svg"
+  const path = describe(document.createElementNS(namespace, "path"), { d: ICONS[name] })
   const svg = document.createElementNS(namespace, "svg")
-  svg.setAttribute("viewBox", "0 0 16 16")
-  svg.setAttribute("class", `icon icon-${name}`)
-  svg.setAttribute("aria-hidden", "true")
-  const path = document.createElementNS(namespace, "path")
-  path.setAttribute("d", ICONS[name])
   svg.append(path)
-  return svg
+  return describe(svg, { viewBox: "0 0 16 16", class: `icon icon-${name}`, "aria-hidden": "true" })
 }
 
 function fold(name) {
