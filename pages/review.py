@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import streamlit as st
+
 from tagger.services import review
 from tagger.ui import filters, session, widgets
-from tagger.ui.components.transaction_list import EmptyText, ListPage, transaction_list
+from tagger.ui.components.transaction_list import WIDTH, EmptyText, ListPage, transaction_list
 
 state = session.open_page("Review")
 widgets.job_status(state, ("import", "tag"))
 view = state.store.view()
-wanted = filters.review_filter(view)
-found = review.find(view, wanted)
-ids = state.pin((wanted, view.rows_of), found.ids)
-page = filters.page(len(ids), found.n_open, asked=wanted)
+with st.container(width=WIDTH, gap="xsmall"):
+    wanted = filters.review_filter(view)
+    found = review.find(view, wanted)
+    ids = state.pin((wanted, view.rows_of), found.ids)
+    page = filters.page(len(ids), found.n_open, asked=wanted)
 transaction_list(
     ListPage(
         labels=widgets.list_labels(view.labels),

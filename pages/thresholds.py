@@ -17,13 +17,14 @@ def tune() -> None:
     with messages.user_errors():
         panel = tuning.panel(state.store)
         widgets.nothing_to_tune(panel)
-        bar, changes = st.container(), st.expander("What would change")
-        threshold_panel(
-            widgets.panel_labels(panel),
-            measured_on=panel.measured_on,
-            key="panel",
-            on_commit=messages.callback(lambda thresholds: tuning.keep_draft(state.store, panel, thresholds)),
-        )
+        bar, changes = st.container(key="save"), st.expander("What would change")
+        with st.container(key="panel_place"):
+            threshold_panel(
+                widgets.panel_labels(panel),
+                measured_on=panel.measured_on,
+                key="panel",
+                on_commit=messages.callback(lambda thresholds: tuning.keep_draft(state.store, panel, thresholds)),
+            )
         widgets.without_slider(panel)
         flips = tuning.flips(state.store, panel.saved, panel.drafts)
         with bar:

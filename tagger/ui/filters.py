@@ -17,16 +17,16 @@ STATES = {"All": EVERYTHING, "To review": OPEN, "Confirmed": CONFIRMED_ONLY}
 
 def review_filter(view: View) -> Filter:
     """The filter row, and what it asks for."""
-    top = st.columns([3, 2, 1], vertical_alignment="bottom")
-    text = top[0].text_input(
+    text = st.text_input(
         "Search", key="q", bind="query-params", placeholder="Search descriptions", label_visibility="collapsed"
     )
-    state = top[1].segmented_control(
+    row = st.container(horizontal=True, vertical_alignment="center")
+    state = row.segmented_control(
         "State", list(STATES), default="All", key="show", bind="query-params", label_visibility="collapsed"
     )
     # Behind a button: a phone shows transactions first.
     n_more = sum(bool(st.session_state.get(name)) for name in ("tags", "since", "until", "untagged"))
-    with top[2].popover(f"Filter ({n_more})" if n_more else "Filter", icon=":material/filter_list:", width="stretch"):
+    with row.popover(f"Filter ({n_more})" if n_more else "Filter", icon=":material/filter_list:"):
         tags = _tags(view)
         untagged = st.toggle("Without any tag", key="untagged", bind="query-params")
         since, until = _dates()
@@ -42,12 +42,9 @@ def page(n_rows: int, n_open: int, *, asked: Filter) -> int:
         st.session_state["asked"] = asked
     if st.session_state.get("page", 1) > n_pages:
         st.session_state["page"] = n_pages
-    line = st.columns([2, 3], vertical_alignment="center")
-    line[0].caption(f"{counted(n_rows, 'transaction')} · {n_open:,} to review")
-    if n_pages == 1:
-        return 1
-    with line[1]:
-        return st.pagination(n_pages, key="page", max_visible_pages=5)
+    line = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
+    line.caption(f"{counted(n_rows, 'transaction')} · {n_open:,} to review", width="content")
+    return 1 if n_pages == 1 else line.pagination(n_pages, key="page", max_visible_pages=5)
 
 
 def next_page(n_rows: int, number: int) -> None:

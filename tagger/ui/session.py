@@ -98,6 +98,13 @@ LAYOUT = """<style>
   position: static; width: auto; height: auto; margin: 0 0.5rem; clip: auto; white-space: normal;
 }
 .stTooltipErrorHoverTarget .stFileChip > span::after { content: " Export fewer months at a time, or split the file."; }
+/* What saving would change stays in sight while the sliders scroll. */
+@media (min-width: 641px) {
+  div:has(> .st-key-save) {
+    position: sticky; top: 3.5rem; z-index: 4; padding-block: 0.5rem; background: light-dark(#fff, #171614);
+  }
+  .st-key-panel_place { --above: 3.2rem; }
+}
 @media (max-width: 640px) {
   .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
   .stMainBlockContainer button, .stMainBlockContainer input, [data-testid="stSidebarNavLink"] { min-height: 2.5rem; }

@@ -22,6 +22,8 @@ Operation = Mapping[str, Any]  # `services.review.apply` says what is in it
 
 COLORS: tuple[Color, ...] = ("red", "orange", "yellow", "green", "blue", "violet", "gray")
 
+WIDTH = 760  # pixels at most, as in the style sheet; wider, the eye loses the amount of a row
+
 _FOLDER = Path(__file__).parent
 _component = component(
     "tagger_transaction_list",
