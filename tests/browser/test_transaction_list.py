@@ -624,3 +624,22 @@ CONTRASTS = """() => {
     }
   })
 }"""
+
+
+def test_closing_the_tab_is_questioned_only_while_a_change_waits_too_long(open_list):
+    harness = open_list(delay=4)
+    asked = []
+    harness.page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+
+    harness.chip(0, "groceries").click()
+    harness.page.wait_for_timeout(2000)
+    harness.page.close(run_before_unload=True)
+    deadline = time.monotonic() + 5
+    while not asked and time.monotonic() < deadline:
+        harness.page.wait_for_timeout(50)
+    assert asked == ["beforeunload"]
+
+    expect(harness.row(0).locator(".status")).to_have_text("", timeout=30000)
+    with harness.page.expect_event("close", timeout=15000):
+        harness.page.close(run_before_unload=True)
+    assert asked == ["beforeunload"]

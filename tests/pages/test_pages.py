@@ -9,7 +9,7 @@ from toys import labelled_csv
 from tagger.config import Settings
 from tagger.errors import StorageError
 from tagger.learning.recipe import HeadSettings, Recipe
-from tagger.services import runs, training, tuning
+from tagger.services import labelset, runs, training, tuning
 from tagger.services.importing import Upload, import_files
 from tagger.services.progress import Progress
 from tagger.services.store import Store
@@ -127,3 +127,16 @@ def test_export_counts_every_transaction(opened, filled):
         "Remembered": "0",
         "Predicted": "1",
     }
+
+
+def test_names_from_data_are_text_and_the_tag_filter_survives_in_the_address(opened, filled):
+    name = "![i](http://example.org/leak.png) *x*"
+    labelset.add(filled, name)
+    page = opened("review")
+    options = next(each for each in page.button_group if each.key == "tags").options
+    assert [option.replace("\\", "") for option in options if "leak" in option] == [name]
+    assert not any("![" in option or " *x" in option for option in options)
+    again = AppTest.from_file(page._script_path, default_timeout=30)
+    again.query_params["tags"] = ["fuel"]
+    assert "14 transactions" in texts(again.run())
+    assert again.query_params["tags"] in ("fuel", ["fuel"])

@@ -5,6 +5,8 @@ const SAVED_MS = 1600
 const GATHER_MS = 400
 const RETRY_MS = 10000
 const FAST_MOVES_MS = 300
+// An answer takes a tenth of this. Whoever closes the tab before a late one is asked first: a closed tab resends nothing.
+const STALLED_MS = 1500
 const MOST_OPTIONS = 200
 const UNKNOWN = { source: "predicted", probability: null, count: null }
 // The order of the type-ahead: Enter takes the first, so never a name that merely contains what was typed.
@@ -66,6 +68,7 @@ class TransactionList {
     for (const notice of this.notices.values()) clearTimeout(notice.timer)
     this.picker?.close({ refocus: false })
     this.resized.disconnect()
+    removeEventListener("beforeunload", this.onLeave)
     this.root.remove()
   }
 
@@ -238,7 +241,7 @@ class TransactionList {
   // ---- what a person does ----
 
   #act(id, wire, before, text, title = this.#title(id, 40)) {
-    const entry = { wire: { operation: newId(), ...wire }, transaction: id, before, title, text }
+    const entry = { wire: { operation: newId(), ...wire }, transaction: id, before, title, text, at: Date.now() }
     const undoable = wire.kind !== "undo"
     this.pending.push(entry)
     if (undoable) this.history.push(entry)
@@ -396,6 +399,10 @@ class TransactionList {
 
     this.root = make("div", "list", this.legend, this.days, this.empty, this.end, this.bar, this.live)
     this.root.addEventListener("keydown", (event) => this.#onKey(event))
+    this.onLeave = (event) => {
+      if (this.root.isConnected && this.pending.some(({ at }) => Date.now() - at > STALLED_MS)) event.preventDefault()
+    }
+    addEventListener("beforeunload", this.onLeave)
     parent.appendChild(this.root)
     this.resized = new ResizeObserver(() => this.#measure())
     this.resized.observe(this.root)
