@@ -42,7 +42,7 @@ sample: setup
 	$(BIN)/python data/sample/generate.py
 
 starter: setup
-	$(BIN)/python models/train_starter.py
+	$(BIN)/python -m models.train_starter
 
 screenshots: setup browser
 	mkdir -p docs/screenshots

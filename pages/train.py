@@ -21,7 +21,13 @@ if newest is not None and undecided:
         recipes.result(newest, is_current=False)
         recipes.comparison(compared)
         actions = st.container(horizontal=True)
-        actions.button("Promote", type="primary", on_click=recipes.promote, args=(state, newest.id))
+        actions.button(
+            "Promote",
+            type="primary",
+            help="Tag with this run from now on.",
+            on_click=recipes.promote,
+            args=(state, newest.id),
+        )
         actions.button("Discard", on_click=messages.callback(runs.discard), args=(state.store, newest.id))
         recipes.comparison_table(compared)
         recipes.per_tag(newest)

@@ -31,6 +31,10 @@ def fold_name(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
+# Spaces without width and marks that turn the writing round: two names that look the same would be two labels.
+UNSEEN = frozenset("\u200b\u200e\u200f\u2060\ufeff\u00ad\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
 def clean_name(name: str) -> str:
     """The name as it is stored.
 
@@ -39,7 +43,8 @@ def clean_name(name: str) -> str:
     LabelError
         If it is empty, too long, or holds what separates labels in files.
     """
-    cleaned = " ".join("".join(" " if unicodedata.category(c) == "Cc" else c for c in name).split())
+    visible = (c for c in name if c not in UNSEEN)
+    cleaned = " ".join("".join(" " if unicodedata.category(c) == "Cc" else c for c in visible).split())
     if not cleaned:
         raise LabelError("A label needs a name.", hint="Type a name, such as 'groceries'.")
     if len(cleaned) > MAX_NAME_LENGTH:

@@ -25,7 +25,7 @@ class Iterate:
     loss: float
 
 
-def minimise(
+def minimize(
     X: torch.Tensor,
     positive: torch.Tensor,
     mass: torch.Tensor,

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from tagger.errors import BundleError, CancelledError, TrainingError
 from tagger.learning.heads import Head, build_head
-from tagger.learning.lbfgs import MAX_ITERATIONS, Iterate, minimise
+from tagger.learning.lbfgs import MAX_ITERATIONS, Iterate, minimize
 from tagger.learning.metrics import BoolMatrix, FloatMatrix, score_labels, summarize
 from tagger.learning.recipe import HeadSettings
 
@@ -322,7 +322,7 @@ def _fit_logistic(
         if iteration and iteration % ITERATIONS_PER_REPORT == 0:
             report(iterate(), MAX_ITERATIONS // ITERATIONS_PER_REPORT)
 
-    end = minimise(rows, positive, all_mass, settings.l2, on_iteration)
+    end = minimize(rows, positive, all_mass, settings.l2, on_iteration)
     report(end, max(1, -(-end.iteration // ITERATIONS_PER_REPORT)))
     with torch.device("meta"):
         module = build_head(settings, X.shape[1], y_true.shape[1])

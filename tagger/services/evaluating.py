@@ -26,15 +26,15 @@ from tagger.transactions.text import fold_description, group_key, normalize_text
 
 
 @dataclass(frozen=True)
-class LabelledRows:
+class LabeledRows:
     """The judged rows of a file, with its labels as columns."""
 
     descriptions: list[str]
     names: list[str]
     y_true: NDArray[np.bool_]
 
-    def take(self, rows: NDArray[np.intp]) -> LabelledRows:
-        return LabelledRows([self.descriptions[row] for row in rows.tolist()], self.names, self.y_true[rows])
+    def take(self, rows: NDArray[np.intp]) -> LabeledRows:
+        return LabeledRows([self.descriptions[row] for row in rows.tolist()], self.names, self.y_true[rows])
 
 
 def evaluate(
@@ -127,7 +127,7 @@ def evaluate(
     }
 
 
-def _read(path: Path, options: ReadOptions) -> LabelledRows:
+def _read(path: Path, options: ReadOptions) -> LabeledRows:
     table = read_table(path, options)
     kept = [(text, found) for text, found in zip(table.descriptions, table.labels, strict=True) if found is not None]
     if not kept:
@@ -144,7 +144,7 @@ def _read(path: Path, options: ReadOptions) -> LabelledRows:
         y_true[row, [places[fold_name(name)] for name in found]] = True
     if not names:
         raise TrainingError(f"No row of {path.name} has a label.", hint="Check --labels-column and --labels-matching.")
-    return LabelledRows([text for text, _ in kept], list(names.values()), y_true)
+    return LabeledRows([text for text, _ in kept], list(names.values()), y_true)
 
 
 def _one_row_each(descriptions: Sequence[str], n_groups: int, seed: int) -> NDArray[np.intp]:

@@ -37,19 +37,30 @@ def what_there_is(learned: Mapping[str, Any]) -> None:
         else "No run of your own yet."
     )
     reviewed = widgets.counted(learned["judged"], "reviewed transaction")
-    st.write(f"{reviewed} with {widgets.counted(learned['positives'], 'tag')}. {since}")
+    st.write(f"{reviewed} with examples of {widgets.counted(learned['positives'], 'tag')}. {since}")
 
 
 def choose(*, disabled: bool) -> Recipe:
     """How to learn. The defaults are right for most; every layer of the feed-forward head can be set."""
     columns = st.columns(3)
     features = columns[0].selectbox(
-        "Features", list(FEATURES), disabled=disabled, help="Which summary of the encoder's output the head reads."
+        "Features",
+        list(FEATURES),
+        disabled=disabled,
+        help="What the head reads of the encoder's output: the [CLS] token, the mean of all tokens, or both.",
     )
     head = columns[1].selectbox(
-        "Head", list(HEADS), disabled=disabled, help="Automatic: logistic below 5,000 different descriptions."
+        "Head",
+        list(HEADS),
+        disabled=disabled,
+        help="The small model that learns your tags. Automatic: logistic below 5,000 different descriptions.",
     )
-    chooser = columns[2].selectbox("Thresholds", list(CHOOSERS), disabled=disabled)
+    chooser = columns[2].selectbox(
+        "Thresholds",
+        list(CHOOSERS),
+        disabled=disabled,
+        help="How each tag's threshold is chosen from the scores of held-out rows. It can be moved later.",
+    )
     settings = HeadSettings(kind=HEADS[head])
     if head == "Feed-forward":
         with st.expander("Layers and training"):
@@ -104,7 +115,7 @@ def result(run: RunRow, *, is_current: bool) -> None:
         _figures(summary)
         st.caption(
             f"{summary['n_transactions']:,} transactions, {summary['n_groups']:,} descriptions, out of fold, at "
-            f"thresholds chosen without them. {_scored(summary)}"
+            f"thresholds chosen without them. {_scored(summary)}{_untuned(summary)}"
         )
     with later.container(border=True, height="stretch"):
         st.markdown("**On a random later batch**")
@@ -183,6 +194,11 @@ def _figures(summary: Mapping[str, Any]) -> None:
             "Micro F1": "F1 of all tags together: frequent tags weigh more.",
         },
     )
+
+
+def _untuned(summary: Mapping[str, Any]) -> str:
+    few = summary["thresholds_tuned"].count(False)
+    return f" {widgets.counted(few, 'tag')} with fewer than ten different examples: threshold not tuned." if few else ""
 
 
 def _scored(summary: Mapping[str, Any]) -> str:

@@ -34,6 +34,7 @@ class Session:
         turning the page does not skip those that moved up.
     importing : the import that was started here, until its report is shown.
     n_uploads : imports from this tab; a new number empties the uploader.
+    stage : of the running import, as the page that is shown knows it.
     """
 
     store: Store
@@ -42,6 +43,7 @@ class Session:
     pinned: tuple[object, tuple[str, ...]] | None = None
     importing: str | None = None
     n_uploads: int = 0
+    stage: str = ""
 
     def enter(self, page: str) -> None:
         """Open a screen; coming from another one, everything is looked up afresh."""

@@ -143,6 +143,10 @@ def job_status(session: Session, kinds: Sequence[str], *, curve: bool = False) -
         if job is None or not job.running:
             st.rerun()
         progress = session.jobs.progress(job.id)
+        if job.kind == "import" and progress is not None and session.stage != progress.message:
+            # Stored rows can be looked at while they are tagged.
+            session.stage = progress.message
+            st.rerun()
         with st.container(border=True, key="job"):
             text, share = _progress_text(job, progress)
             columns = st.columns([5, 1], vertical_alignment="center")

@@ -156,7 +156,7 @@ def test_the_loop_on_a_labelled_statement_shows_nothing_of_the_starter(app, page
     expect(page.get_by_text("77 rows: 77 added")).to_be_visible(timeout=SLOW)
     settled(page)
     page.goto(f"{app}/train")
-    expect(page.get_by_text("72 reviewed transactions with 3 tags")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("72 reviewed transactions with examples of 3 tags")).to_be_visible(timeout=SLOW)
     page.get_by_role("button", name="Train", exact=True).click()
     expect(page.get_by_role("button", name="Promote")).to_be_visible(timeout=SLOW)
     expect(page.get_by_text("72 transactions", exact=False).first).to_be_visible()
