@@ -25,7 +25,7 @@ def tune() -> None:
                 key="panel",
                 on_commit=messages.callback(lambda thresholds: tuning.keep_draft(state.store, panel, thresholds)),
             )
-        widgets.without_slider(panel)
+        widgets.below_sliders(panel)
         flips = tuning.flips(state.store, panel.saved, panel.drafts)
         with bar:
             widgets.save_bar(state, panel, flips)

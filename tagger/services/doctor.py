@@ -27,7 +27,8 @@ def examine(store: Store) -> dict[str, Any]:
     for run_id in dict.fromkeys([run.id for run in known] + [current.run_id]):
         try:
             bundle = runs.read_bundle(store.folder(run_id))
-            model_of(store.encoding, bundle)
+            if run_id == current.run_id or bundle.encoder == store.encoding.family:
+                model_of(store.encoding, bundle)
             problems += [
                 f"Run {run_id}: threshold version {version.id} does not fit its {len(bundle.labels)} labels."
                 for version in versions.get(run_id, [])

@@ -41,6 +41,21 @@ class Encoding:
                 )
             return self._encoder
 
+    @property
+    def family(self) -> str:
+        """The encoder's family, without loading it.
+
+        Raises
+        ------
+        EncoderError
+            If its files are not there.
+        """
+        if self._encoder is not None:
+            return self._encoder.family
+        from tagger.learning.encoder import identify  # noqa: PLC0415
+
+        return identify(self._settings.encoder, max_length=self._settings.max_length).family
+
     def use(self, encoder: TextEncoder) -> None:
         """Put another encoder in place, such as a toy one in tests."""
         with self._lock:

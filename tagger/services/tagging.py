@@ -33,7 +33,7 @@ def model_of(encoding: Encoding, bundle: Bundle) -> Model:
     from tagger.learning.model import Model  # noqa: PLC0415
     from tagger.learning.recipe import Recipe  # noqa: PLC0415
 
-    if bundle.encoder != encoding.encoder.family:
+    if bundle.encoder != encoding.family:
         raise EncoderError(
             f"The run {bundle.run_id!r} was trained with another encoder.",
             hint="Set TAGGER_ENCODER as it was when the run was trained, or train again with this encoder.",

@@ -291,10 +291,7 @@ def in_use(store: Store, run_id: str) -> Sequence[float]:
 def _measured_on(run_id: str) -> str:
     if run_id == STARTER:
         return "on reviewed transactions whose descriptions the starter never saw"
-    return (
-        "out of fold: each transaction scored by a head that never saw its description. "
-        "Thresholds picked on these rows do a little worse on new ones"
-    )
+    return "out of fold: each transaction scored by a head that never saw its description"
 
 
 def _too_few(n_groups: int) -> str:

@@ -248,8 +248,13 @@ def nothing_to_tune(panel: Panel) -> None:
         )
 
 
-def without_slider(panel: Panel) -> None:
-    """The tags that the run in use has not learned yet."""
+def below_sliders(panel: Panel) -> None:
+    """Why the numbers differ from those on Train, and the tags that the run in use has not learned yet."""
+    if panel.n_transactions and panel.run_id != STARTER:
+        st.caption(
+            "These scores are a little higher than those on the Train page: there each row is scored at thresholds "
+            "that it did not help to choose."
+        )
     if panel.labels and panel.unknown:
         names = ", ".join(panel.unknown[:10]) + (" …" if len(panel.unknown) > 10 else "")
         st.caption(f"Not learned yet, so without a slider: {escape(names)}. Train a run that knows them.")

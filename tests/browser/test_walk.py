@@ -31,6 +31,7 @@ def picture(page: Page, name: str) -> None:
     """Keep a screenshot for the README when asked for: `make screenshots`."""
     folder = os.environ.get("TAGGER_SCREENSHOTS")
     if folder:
+        expect(page.get_by_test_id("stToast")).to_have_count(0, timeout=SLOW)
         page.wait_for_timeout(1000)  # fonts and transitions
         page.screenshot(path=Path(folder) / f"{name}.png")
 

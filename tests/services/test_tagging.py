@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from steps import import_csv, statement, three_kinds
 
 from tagger.errors import EncoderError
 from tagger.learning.recipe import Recipe
-from tagger.services import tagging, training
+from tagger.services import doctor, tagging, training
 from tagger.services.encoding import Encoding
 from tagger.services.importing import Upload, import_files
 from tagger.services.jobs import Jobs
@@ -81,3 +83,24 @@ def test_nothing_is_started_while_another_job_runs(waiting):
         patched.setattr(Encoding, "embed", lambda *_of: pytest.fail("tagged beside another job"))
         jobs.run("train", lambda _: tagging.keep_tagged(waiting, jobs) or {})
     assert jobs.latest().kind == "train"
+
+
+def test_the_doctor_names_a_current_run_that_this_encoder_cannot_serve_and_a_damaged_head(waiting):
+    assert doctor.examine(waiting)["problems"] == []
+    run_id = waiting.view().tagging.run_id
+    waiting.encoding.encoder.family = "another"
+    assert doctor.examine(waiting)["problems"] == [
+        f"Run {run_id}: The run {run_id!r} was trained with another encoder."
+    ]
+    del waiting.encoding.encoder.family
+    head = waiting.settings.runs_path / run_id / "head.safetensors"
+    head.write_bytes(head.read_bytes()[:-8])
+    assert run_id in doctor.examine(waiting)["problems"][0]
+
+
+def test_the_doctor_notes_a_run_that_nobody_lists_and_stays_content(waiting):
+    known = waiting.settings.runs_path / waiting.view().tagging.run_id
+    shutil.copytree(known, known.with_name("20240101-000000-abcdef"))
+    found = doctor.examine(waiting)
+    assert found["ok"]
+    assert "20240101-000000-abcdef" in found["notes"][0]
