@@ -23,7 +23,7 @@ def tune() -> None:
                 widgets.panel_labels(panel),
                 measured_on=panel.measured_on,
                 key="panel",
-                on_commit=messages.callback(lambda thresholds: tuning.keep_draft(state.store, panel, thresholds)),
+                on_commit=widgets.keeping_drafts(state, panel),
             )
         widgets.below_sliders(panel)
         flips = tuning.flips(state.store, panel.saved, panel.drafts)

@@ -169,15 +169,12 @@ def flips(store: Store, before: Mapping[int, float], after: Mapping[int, float])
     )
 
 
-def keep_draft(store: Store, shown: Panel, thresholds: Mapping[int, float]) -> None:
-    """Remember where the sliders stand, so that a reload or another page loses nothing.
-
-    Only what was moved since `shown` is written: another tab may have moved other sliders meanwhile.
-    """
-    moved = {str(label_id): value for label_id, value in thresholds.items() if shown.drafts.get(label_id) != value}
+def keep_draft(store: Store, run_id: str, moved: Mapping[int, float]) -> None:
+    """Remember where moved sliders stand, so that a reload or another page loses nothing. The others stay."""
     with store.db.write() as connection:
-        draft = runs.draft(connection, shown.run_id, store.settings.author)
-        runs.set_draft(connection, shown.run_id, store.settings.author, {**draft, **moved})
+        draft = runs.draft(connection, run_id, store.settings.author)
+        draft |= {str(label_id): value for label_id, value in moved.items()}
+        runs.set_draft(connection, run_id, store.settings.author, draft)
 
 
 def save(store: Store, thresholds: Mapping[int, float], *, note: str = "", run_id: str | None = None) -> int:

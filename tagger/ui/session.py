@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import streamlit as st
 
@@ -35,6 +35,7 @@ class Session:
     importing : the import that was started here, until its report is shown.
     n_uploads : imports from this tab; a new number empties the uploader.
     stage : of the running import, as the page that is shown knows it.
+    sliders : where this tab's thresholds stand, by label id.
     """
 
     store: Store
@@ -44,6 +45,7 @@ class Session:
     importing: str | None = None
     n_uploads: int = 0
     stage: str = ""
+    sliders: dict[int, float] = field(default_factory=dict)
 
     def enter(self, page: str) -> None:
         """Open a screen; coming from another one, everything is looked up afresh."""

@@ -236,6 +236,22 @@ def empty(title: str, text: str, *ways: tuple[str, str]) -> NoReturn:
 GET_STARTED = (("Upload a statement", "pages/upload.py"), ("Try the sample data", "pages/home.py"))
 
 
+def keeping_drafts(session: Session, panel: Panel) -> Callable[[dict[int, float]], None]:
+    """What to do when sliders are let go: store those that moved.
+
+    Moved means: differing from what this tab held before. Another tab may have moved others; and a second move can
+    come before the page was drawn again after the first.
+    """
+    session.sliders = panel.drafts
+
+    def keep(thresholds: dict[int, float]) -> None:
+        moved = {label_id: value for label_id, value in thresholds.items() if session.sliders.get(label_id) != value}
+        tuning.keep_draft(session.store, panel.run_id, moved)
+        session.sliders = dict(thresholds)
+
+    return callback(keep)
+
+
 def nothing_to_tune(panel: Panel) -> None:
     """Why there is no number yet, where there is none."""
     if not panel.labels:
@@ -279,13 +295,14 @@ def save_bar(session: Session, panel: Panel, flips: Flips) -> None:
         disabled=not n_changed,
         width="stretch",
         on_click=_save_thresholds,
-        args=(session, panel, note),
+        args=(session, panel.run_id, note),
     )
 
 
 @callback
-def _save_thresholds(session: Session, panel: Panel, note: str) -> None:
-    tuning.save(session.store, panel.drafts, note=st.session_state.get(note, ""))
+def _save_thresholds(session: Session, run_id: str, note: str) -> None:
+    # The stored draft, not the sliders as this button knew them: one may have been moved just before the click.
+    tuning.save_draft(session.store, note=st.session_state.get(note, ""), run_id=run_id)
     st.toast("Thresholds saved and in use.", icon=":material/check:")
 
 

@@ -23,6 +23,7 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TAGGER_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(Settings, "starter_path", property(lambda self: self.home / "no starter"))
     monkeypatch.setattr(Encoding, "encoder", property(lambda self: ToyEncoder()))
+    monkeypatch.setattr(Encoding, "family", ToyEncoder.family)
     monkeypatch.setattr(session, "FIRST_SCREEN", 3600.0)  # nothing is loaded behind the tests' back
     st.cache_resource.clear()
     yield

@@ -350,7 +350,7 @@ def test_removing_the_sample_leaves_nothing_of_it(store):
     own = ("2024-05-01,COFFEE,-1.00,fun", "2024-05-02,CINEMA,-2.00,fun", "2024-05-03,BAKER,-3.00,food")
     import_csv(store, statement(*own), "own.csv")
     of_sample = train(store, promote_it=True)["run_id"]
-    tuning.keep_draft(store, tuning.panel(store), {1: 0.3})
+    tuning.keep_draft(store, of_sample, {1: 0.3})
     tuning.save(store, {1: 0.4})
     assert home.overview(store).n_sample == 42
     gone = importing.remove_sample(store)
