@@ -181,12 +181,25 @@ def test_people_are_told_from_imports(world):
         assert judgements.judged_by_people(connection, [world.pks[0]]) == set()
 
 
-def test_the_newest_step_on_each_transaction_is_known(world):
+def test_what_changed_since_a_step_is_what_counts_otherwise_now(world):
     world.verdict("a", 0, "fuel", YES)
     world.verdict("b", 1, "fuel", YES)
-    world.verdict("c", 0, "rent", NO)
     with world.db.read() as connection:
-        assert judgements.newest_by_transaction(connection) == {world.pks[0]: 3, world.pks[1]: 2}
+        then = judgements.last_seq(connection)
+
+    def changed() -> set[int]:
+        with world.db.read() as connection:
+            return judgements.changed_since(connection, then)
+
+    assert changed() == set()
+    world.verdict("c", 2, "rent", NO)
+    assert changed() == {world.pks[2]}
+    world.undo("take c back", "c")
+    assert changed() == set()
+    world.undo("take a back", "a")
+    assert changed() == {world.pks[0]}
+    world.undo("and not", "take a back")
+    assert changed() == set()
 
 
 def test_a_confirmation_of_many_rows_is_one_step(world):
