@@ -12,18 +12,19 @@ job = widgets.job_status(state, ("import", "remove", "tag", "train"))
 busy = job is not None and job.running
 batches = importing.batches(state.store)
 done = statements.just_imported(job, batches)
-if done is not None:
-    state.forget_files(job)
-    statements.report(done)
-    if st.button("Review them", type="primary"):
-        st.switch_page("pages/review.py")
-
+state.forget_files(job)
+outcome = st.container()
 files = st.file_uploader(
     "Statements from your bank: CSV, TSV or Parquet, up to 200 MB each",
     type=["csv", "tsv", "txt", "tab", "gz", "parquet", "pq"],
     accept_multiple_files=True,
     key=f"files{state.n_uploads}",
 )
+if done is not None and not files:
+    with outcome:
+        statements.report(done)
+        if st.button("Review them", type="primary"):
+            st.switch_page("pages/review.py")
 uploads = []
 for file in files:
     with st.container(border=True), messages.user_errors():

@@ -58,9 +58,9 @@ class Session:
             self.pinned = (asked, tuple(ids))
         return self.pinned[1]
 
-    def forget_files(self, done: JobRow | None) -> None:
+    def forget_files(self, job: JobRow | None) -> None:
         """Empty the uploader when the import of its files has ended well."""
-        if done is not None and done.id == self.importing:
+        if job is not None and job.id == self.importing and job.state == "done":
             self.importing = None
             self.n_uploads += 1
 
