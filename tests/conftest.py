@@ -1,4 +1,4 @@
-"""A store in a folder of its own, and a toy encoder in place of the weights."""
+"""A store in a folder of its own, a toy encoder in place of the weights, and fits on one thread."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from toys import ToyEncoder
+from toys import NO_STARTER, ToyEncoder
+from toys import one_thread as on_one_thread
 
 from tagger.config import Settings
 from tagger.services.importing import Upload, import_files
 from tagger.services.progress import Progress
 from tagger.services.store import Store
 from tagger.transactions.layout import ReadOptions
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    with on_one_thread():
+        yield
 
 
 @pytest.fixture
@@ -23,7 +30,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def store(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """An empty store with the toy encoder and no starter."""
-    monkeypatch.setattr(Settings, "starter_path", property(lambda self: self.home / "no starter"))
+    monkeypatch.setattr(Settings, "starter_path", NO_STARTER)
     opened = Store(settings)
     opened.encoding.use(ToyEncoder())
     yield opened

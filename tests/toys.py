@@ -1,11 +1,29 @@
-"""A toy encoder in place of the weights, and statements that it can tell apart."""
+"""A toy encoder in place of the weights, statements that it can tell apart, and what else all tests of fits share."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
+
+# In place of `Settings.starter_path`: a starter that is not there, unless a test puts one there.
+NO_STARTER = property(lambda settings: settings.home / "no starter")
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Sums in one order, and no threads that wait for each other: small products on a machine that may be busy."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class ToyEncoder:
@@ -17,6 +35,7 @@ class ToyEncoder:
 
     def __init__(self) -> None:
         self.texts_encoded: list[str] = []
+        self._word = cache(self._direction)
 
     def encode(
         self,
@@ -26,28 +45,31 @@ class ToyEncoder:
     ) -> np.ndarray:
         self.texts_encoded += texts
         rows = [self._mean(text) for text in texts]
-        return np.array([np.concatenate([row[::-1], row]) for row in rows], dtype=np.float32).reshape(-1, 48)
+        width = 2 * self.dimension
+        return np.array([np.concatenate([row[::-1], row]) for row in rows], dtype=np.float32).reshape(-1, width)
 
     def _mean(self, text: str) -> np.ndarray:
         words = text.casefold().split() or [""]
         return np.mean([self._word(word) for word in words], axis=0)
 
-    def _word(self, word: str) -> np.ndarray:
+    def _direction(self, word: str) -> np.ndarray:
         seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8])
         return np.random.default_rng(seed).normal(size=self.dimension)
 
 
-def labelled_csv(n_per_label: int = 14) -> str:
-    """Three kinds of merchant that a toy encoder can tell apart, each under many names."""
-    kinds = {
-        "groceries": ("TESCO", "ALDI", "LIDL", "SPAR"),
-        "fuel": ("SHELL", "ESSO", "BP", "TOTAL"),
-        "rent|recurring": ("RENT", "LANDLORD"),
-    }
-    lines = ["date,description,amount,tags"]
-    for tags, brands in kinds.items():
-        for number in range(n_per_label):
-            brand = brands[number % len(brands)]
-            town = "abcdefghijklmnopqrstuvwxyz"[number] * 3
-            lines.append(f"2024-03-{number % 28 + 1:02d},{brand} {tags.split('|')[0]} {town},-{number + 1}.50,{tags}")
+KINDS = {
+    "groceries": ("TESCO", "ALDI", "LIDL", "SPAR"),
+    "fuel": ("SHELL", "ESSO", "BP", "TOTAL"),
+    "rent|recurring": ("RENT", "LANDLORD"),
+}
+TOWNS = tuple(letter * 3 for letter in "abcdefghijklmnopqrstuvwxyz")
+
+
+def labelled_csv(n_per_kind: int = 14, *, towns: Sequence[str] = TOWNS, judged: bool = True) -> str:
+    """Three kinds of merchant that a toy encoder can tell apart, each under many names; the tags only if `judged`."""
+    lines = ["date,description,amount" + ",tags" * judged]
+    for tags, brands in KINDS.items():
+        for number, town in enumerate(towns[:n_per_kind]):
+            description = f"{brands[number % len(brands)]} {tags.split('|')[0]} {town}"
+            lines.append(f"2024-03-{number + 1:02d},{description},-{number + 1}.50" + f",{tags}" * judged)
     return "\n".join(lines) + "\n"

@@ -16,8 +16,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent), str(HERE)]
 
 import steps  # noqa: E402 - needs the path
-import torch  # noqa: E402
-from toys import ToyEncoder  # noqa: E402
+from toys import NO_STARTER, ToyEncoder, one_thread  # noqa: E402
 
 from tagger.config import Settings  # noqa: E402
 from tagger.learning import model  # noqa: E402
@@ -37,7 +36,7 @@ NEW_SHOPS = "date,description,amount,tags\n" + "".join(
 
 def open_store(home: Path) -> Store:
     """The home with a toy encoder and no starter."""
-    Settings.starter_path = property(lambda settings: settings.home / "no starter")
+    Settings.starter_path = NO_STARTER
     store = Store(Settings(home=home, author="ada"))
     store.encoding.use(ToyEncoder())
     return store
@@ -114,8 +113,8 @@ def work_for_ever(home: Path) -> None:
         importing.undo_import(store, batch)
 
 
+@one_thread()
 def main(words: list[str]) -> None:
-    torch.set_num_threads(1)
     if len(words) == 1:
         work_for_ever(Path(words[0]))
     for home, action, point in zip(words[::3], words[1::3], words[2::3], strict=True):

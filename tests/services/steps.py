@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from toys import labelled_csv
 
 from tagger.services import review, runs
 from tagger.services.importing import Upload, import_files
@@ -18,6 +19,7 @@ from tagger.storage.runs import Bundle, RunRow, add_run, write_bundle
 from tagger.transactions.layout import ReadOptions
 
 _numbers = itertools.count()
+three_kinds = labelled_csv  # named for what is in it
 
 
 def statement(*rows: str, header: str = "date,description,amount,tags") -> str:
@@ -89,17 +91,15 @@ def add_made_up_run(
     return bundle
 
 
-def three_kinds(n_per_kind: int = 14, *, judged: bool = True) -> str:
-    """Groceries, fuel and rent, each under many names that share words."""
-    kinds = {
-        "groceries": ("TESCO", "ALDI", "LIDL", "SPAR"),
-        "fuel": ("SHELL", "ESSO", "BP", "TOTAL"),
-        "rent|recurring": ("RENT", "LANDLORD"),
-    }
-    rows = []
-    for tags, brands in kinds.items():
-        for number in range(n_per_kind):
-            town = "".join(chr(97 + (number * step) % 26) for step in (1, 3, 5))
-            description = f"{brands[number % len(brands)]} {tags.split('|')[0]} {town}"
-            rows.append(f"2024-03-{number % 28 + 1:02d},{description},-{number + 1}.50" + f",{tags}" * judged)
-    return statement(*rows, header="date,description,amount" + ",tags" * judged)
+class StopAt(Progress):
+    """Stops where the work says that it is; `meanwhile` is what a person does at that moment."""
+
+    def __init__(self, message: str, meanwhile: Callable[[], object] = lambda: None) -> None:
+        super().__init__()
+        self.wanted, self.meanwhile = message, meanwhile
+
+    def report(self, done: int, total: int, message: str | None = None) -> None:
+        super().report(done, total, message)
+        if message is not None and message.startswith(self.wanted) and not self.cancelled():
+            self.meanwhile()
+            self.stop()

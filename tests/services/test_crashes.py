@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from crash_worker import ACTIONS, NEW_SHOPS, POINTS, open_store
 from steps import confirm, ids_by_description, import_csv, statement, three_kinds, undo, verdict
+from toys import one_thread
 
 from tagger.config import Settings
 from tagger.learning.recipe import Recipe
@@ -31,11 +31,11 @@ N_NEW = 2 * (NEW_SHOPS.count("\n") - 1)
 
 
 @pytest.fixture(autouse=True)
-def _starter(monkeypatch):
-    torch.set_num_threads(1)
+def _starter(monkeypatch, one_thread):
     monkeypatch.setattr(Settings, "starter_path", Settings.starter_path)  # `open_store` replaces it; put it back
 
 
+@one_thread()
 def furnish(home: Path) -> None:
     """A store with a promoted run, open rows, and verdicts, confirmations and an undo by a person."""
     store = open_store(home)

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from steps import confirm, ids_by_description, import_csv, make_labels, statement, three_kinds, undo, verdict
+from steps import StopAt, confirm, ids_by_description, import_csv, make_labels, statement, three_kinds, undo, verdict
 
 from tagger.errors import CancelledError, NotFoundError, TaggerError, UnreadableFileError
 from tagger.labels.truth import NO, NOT_JUDGED, YES
@@ -24,11 +23,7 @@ from tagger.storage.runs import STARTER, write_bundle
 from tagger.transactions.layout import ReadOptions
 
 PLAIN = "date,description,amount"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def values(store: Store) -> dict[str, list[int]]:
@@ -113,20 +108,6 @@ def test_one_unreadable_file_among_several_keeps_them_all_out(store):
     with pytest.raises(UnreadableFileError):
         import_files(store, uploads, Progress())
     assert everything(store) == [[], [], [], []]
-
-
-class StopAt(Progress):
-    """Stops where the work says so; `meanwhile` is what a person does at that moment."""
-
-    def __init__(self, message: str, meanwhile=lambda: None) -> None:
-        super().__init__()
-        self.wanted, self.meanwhile = message, meanwhile
-
-    def report(self, done: int, total: int, message: str | None = None) -> None:
-        super().report(done, total, message)
-        if message is not None and message.startswith(self.wanted) and not self.cancelled():
-            self.meanwhile()
-            self.stop()
 
 
 @pytest.fixture

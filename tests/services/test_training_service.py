@@ -7,9 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
-from steps import confirm, ids_by_description, import_csv, make_labels, statement, three_kinds, undo, verdict
+from steps import StopAt, confirm, ids_by_description, import_csv, make_labels, statement, three_kinds, undo, verdict
 
 from tagger.config import Settings
 from tagger.errors import CancelledError, NotFoundError, TaggerError, TrainingError
@@ -24,11 +23,7 @@ from tagger.storage import runs as stored_runs
 from tagger.storage.runs import STARTER, read_bundle, write_bundle
 
 RECIPE = Recipe()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
@@ -184,19 +179,6 @@ def test_too_little_to_learn_from_is_said(store, text):
         train(store)
     assert caught.value.hint
     assert runs.overview(store) == []
-
-
-class StopAt(Progress):
-    """Stops when a stage is reached; `stage` and `report` are how work says where it is."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__()
-        self.wanted = message
-
-    def report(self, done: int, total: int, message: str | None = None) -> None:
-        super().report(done, total, message)
-        if message is not None and message.startswith(self.wanted):
-            self.stop()
 
 
 def leftovers(store: Store) -> list[str]:
