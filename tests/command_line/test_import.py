@@ -7,6 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 from command_line.common import by_name, export_rows, verdicts_of
 
+from tagger.config import Settings
+from tagger.services.jobs import Jobs
+from tagger.services.store import Store
+
 
 def test_import_reports_every_file_by_its_counts(ok, write, home):
     good = write("march.csv", "date,description,amount\n2024-03-01,TESCO STORES 3021,-12.50\n2024-03-02,SHELL,-40\n")
@@ -133,3 +137,10 @@ def test_an_import_is_undone_whole(ok, fails, write):
     ok("import", "--undo", kept["batch_id"][:8])
     assert ok("doctor")["transactions"] == 0
     assert ok("labels", "list") == {"labels": []}
+
+
+def test_nothing_is_taken_back_while_a_training_reads_it(ok, fails, write, home):
+    batch = ok("import", write("march.csv", "date,description,amount\n2024-03-01,TESCO,-1\n"))["batch_id"]
+    meanwhile = Jobs(Store(Settings(home=home))).run("train", lambda _: fails("import", "--undo", batch))
+    assert meanwhile["type"] == "BusyError"
+    assert ok("import", "--undo", batch)["removed"] == 1
