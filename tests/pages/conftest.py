@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
-from toys import ToyEncoder
+from toys import NO_STARTER, ToyEncoder
 
 from tagger.config import Settings
 from tagger.services.encoding import Encoding
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TAGGER_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(Settings, "starter_path", property(lambda self: self.home / "no starter"))
+    monkeypatch.setattr(Settings, "starter_path", NO_STARTER)
     monkeypatch.setattr(Encoding, "encoder", property(lambda self: ToyEncoder()))
     monkeypatch.setattr(Encoding, "family", ToyEncoder.family)
     monkeypatch.setattr(session, "FIRST_SCREEN", 3600.0)  # nothing is loaded behind the tests' back

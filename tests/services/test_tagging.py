@@ -16,6 +16,7 @@ from tagger.services.jobs import Jobs
 from tagger.services.progress import Progress
 from tagger.services.store import Store
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 NEW = statement("2024-05-01,TESCO new,-1.00", header="date,description,amount")
 
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from steps import add_made_up_run, confirm, import_csv, make_labels, statement, three_kinds, verdict
 
 from tagger.errors import SettingError
@@ -18,10 +17,7 @@ from tagger.services.progress import Progress
 from tagger.services.store import Store
 from tagger.services.view import ABSENT, View
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
