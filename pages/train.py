@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from tagger.services import runs, training
+from tagger.services import comparing, runs, training
 from tagger.ui import messages, recipes, session, widgets
 
 state = session.open_page("Train")
@@ -17,7 +17,7 @@ is_current = newest is not None and newest.id == runs.current_id(state.store)
 undecided = newest is not None and not is_current and not busy
 if newest is not None and undecided:
     with st.container(border=True), messages.user_errors():
-        compared = training.compare(state.store, newest.id)
+        compared = comparing.compare(state.store, newest.id)
         recipes.result(newest, is_current=False)
         recipes.comparison(compared)
         actions = st.container(horizontal=True)

@@ -21,6 +21,7 @@ from tagger.errors import SettingError, TaggerError
 from tagger.learning.recipe import HeadSettings, Recipe, parse_features, parse_head
 from tagger.learning.thresholds import parse_chooser
 from tagger.services import (
+    comparing,
     doctor,
     evaluating,
     exporting,
@@ -226,7 +227,7 @@ def _runs(options: argparse.Namespace, settings: Settings) -> Result:
         case "show":
             return runs.show(store, options.run_id)
         case "compare":
-            return training.compare(store, options.run_id, options.with_run_id)
+            return comparing.compare(store, options.run_id, options.with_run_id)
         case "promote":
             return runs.promote(store, options.run_id)
         case _:

@@ -19,7 +19,8 @@ from tagger.learning.recipe import Recipe, resolve
 from tagger.learning.thresholds import apply_thresholds
 from tagger.services.encoding import Encoding
 from tagger.services.progress import Progress
-from tagger.services.training import TrainingSet, described, fit, summary
+from tagger.services.scores import described, summary
+from tagger.services.training import TrainingSet, fit
 from tagger.transactions.layout import ReadOptions
 from tagger.transactions.readers import read_table
 from tagger.transactions.text import fold_description, group_key, normalize_text

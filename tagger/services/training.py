@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,17 +14,19 @@ from numpy.typing import NDArray
 from tagger.errors import TrainingError
 from tagger.labels.truth import NO
 from tagger.learning.memory import later_batch_predictions
-from tagger.learning.metrics import LabelScore, score_labels, summarize
+from tagger.learning.metrics import score_labels
 from tagger.learning.recipe import Recipe, resolve
 from tagger.learning.thresholds import ChosenThreshold, apply_thresholds, choose_thresholds, parse_chooser
-from tagger.services.evidence import Evidence, gather, group_hashes
+from tagger.services.comparing import compare
+from tagger.services.evidence import group_hashes
 from tagger.services.progress import Progress
 from tagger.services.runs import promote
+from tagger.services.scores import described, summary
 from tagger.services.store import Store, now
 from tagger.services.tagging import predict_missing
-from tagger.services.view import ABSENT, View
+from tagger.services.view import View
 from tagger.storage import judgements, runs
-from tagger.storage.runs import STARTER, Bundle, RunRow, write_bundle
+from tagger.storage.runs import Bundle, RunRow, write_bundle
 from tagger.transactions.text import GROUP_VERSION, TEXT_VERSION
 
 if TYPE_CHECKING:
@@ -250,92 +252,6 @@ def since_last_run(store: Store) -> dict[str, Any]:
     }
 
 
-def compare(store: Store, run_id: str, with_run_id: str | None = None) -> dict[str, Any]:
-    """A run beside another (default: the current one), label by label, on rows that neither learned from.
-
-    Where that cannot be done fairly there is no number, and `reason` says why; else it is None.
-    """
-    view = store.view()
-    other_id = with_run_id or view.tagging.run_id
-    bundle = store.bundle(run_id)
-    other = store.starter() if other_id == STARTER else store.bundle(other_id)
-    other_id = other.run_id if other is not None else other_id
-    mine = gather(store, view, bundle)
-    theirs = mine if other is None else gather(store, view, other)
-    _, my_rows, their_rows = np.intersect1d(mine.rows, theirs.rows, return_indices=True)
-    if other is None:  # no starter is there: a run compared with itself would look like one that changed nothing
-        my_rows = their_rows = my_rows[:0]
-    my_scores, their_scores = _scores_by_label(mine, my_rows), _scores_by_label(theirs, their_rows)
-    labels = []
-    for column, label in enumerate(view.labels):
-        before, after = their_scores.get(column), my_scores.get(column)
-        if before is None and after is None:
-            continue
-        known = after or before
-        labels.append(
-            {
-                "label": label.name,
-                "support": known.support if known is not None else 0,
-                "before": None if before is None else before.f1,
-                "after": None if after is None else after.f1,
-            }
-        )
-    shared = sorted(set(my_scores) & set(their_scores))
-    return {
-        "run_id": bundle.run_id,
-        "with": other_id,
-        "measured_on": "descriptions that neither run learned from",
-        "n_transactions": int(my_rows.size),
-        "reason": _why_not(other, shared, int(my_rows.size)),
-        "labels": labels,
-        "before": summary([their_scores[column] for column in shared]),
-        "after": summary([my_scores[column] for column in shared]),
-        "changed_transactions": _changed(store, view, bundle),
-    }
-
-
-def _why_not(other: Bundle | None, shared: Sequence[int], n_rows: int) -> str | None:
-    """Why two runs cannot be compared."""
-    if other is None:
-        return "The starter is not there."
-    if not shared:
-        return "The two runs have no tag in common."
-    if n_rows:
-        return None
-    if other.run_id == STARTER:
-        return "The starter learned from the sample, so it cannot be scored on it."
-    return "No reviewed transaction is left that neither run learned from."
-
-
-def described(scores: Sequence[LabelScore], names: Sequence[str], thresholds: Sequence[float]) -> dict[str, Any]:
-    """Micro, macro and labels, as the command line prints them; undefined is None."""
-    return {
-        **summary(scores),
-        "labels": [
-            {
-                "label": name,
-                "threshold": threshold,
-                "precision": score.precision,
-                "recall": score.recall,
-                "f1": score.f1,
-                "support": score.support,
-            }
-            for name, threshold, score in zip(names, thresholds, scores, strict=True)
-        ],
-    }
-
-
-def summary(scores: Sequence[LabelScore]) -> dict[str, Any]:
-    """Micro and macro as plain values."""
-    summed = summarize(scores)
-    return {"micro": asdict(summed.micro), "macro": asdict(summed.macro)}
-
-
-def _scores_by_label(evidence: Evidence, places: NDArray[np.intp]) -> dict[int, LabelScore]:
-    scores = score_labels(evidence.y_true[places], evidence.y_pred[places], evidence.judged[places])
-    return dict(zip(evidence.columns.tolist(), scores, strict=True))
-
-
 def _only_rejected(store: Store, view: View) -> list[str]:
     """Labels that the starter gave to reviewed rows and no one ever let stand: it shall not go on giving them."""
     starter = store.starter()
@@ -347,15 +263,6 @@ def _only_rejected(store: Store, view: View) -> list[str]:
     rejected = apply_thresholds(said.probabilities, said.thresholds)[places] & (view.truth.values[rows] == NO)
     only = np.any(rejected, axis=0) & ~np.any(view.truth.y_true[rows], axis=0)
     return [label.name for label, found in zip(view.labels, only.tolist(), strict=True) if found]
-
-
-def _changed(store: Store, view: View, bundle: Bundle) -> int | None:
-    """How many stored transactions would show other tags under the run; None if it is not worked out yet."""
-    if store.predictions(bundle).missing(view.columns.text_keys):
-        return None
-    would_be = replace(view, tagging=store.tagging_under(bundle, view.columns, view.labels))
-    differs = (would_be.sources != ABSENT) != (view.sources != ABSENT)
-    return int(np.count_nonzero(differs.any(axis=1)))
 
 
 def _packed_ids(ids: Sequence[str]) -> NDArray[np.uint8]:

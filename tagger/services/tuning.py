@@ -15,8 +15,8 @@ from tagger.labels.truth import NOT_JUDGED
 from tagger.learning.metrics import score_labels
 from tagger.learning.thresholds import apply_thresholds, choose_thresholds, parse_chooser
 from tagger.services.evidence import gather
+from tagger.services.scores import described
 from tagger.services.store import Store, now
-from tagger.services.training import described
 from tagger.storage import runs
 from tagger.storage.runs import STARTER, ThresholdVersion
 

@@ -15,7 +15,7 @@ from tagger.errors import CancelledError, NotFoundError, TaggerError, TrainingEr
 from tagger.learning.model import Model
 from tagger.learning.recipe import Recipe
 from tagger.learning.thresholds import apply_thresholds, choose_thresholds, parse_chooser
-from tagger.services import doctor, home, importing, runs, training, tuning
+from tagger.services import comparing, doctor, home, importing, runs, training, tuning
 from tagger.services.evidence import gather, group_hashes
 from tagger.services.progress import Progress
 from tagger.services.store import Store
@@ -248,7 +248,7 @@ def test_two_runs_are_compared_on_the_rows_that_neither_learned_from(taught):
     first = train(taught, promote_it=True)["run_id"]
     import_csv(taught, statement("2024-05-01,ALDI groceries new,-1.00,groceries"), "may.csv")
     second = train(taught)["run_id"]
-    compared = training.compare(taught, second)
+    compared = comparing.compare(taught, second)
     one, two = (gather(taught, taught.view(), taught.bundle(run_id)) for run_id in (first, second))
     shared = sorted(set(one.rows.tolist()) & set(two.rows.tolist()))
     # The new row: the second run scored it out of fold, the first never saw its description.
