@@ -130,11 +130,11 @@ def parser() -> argparse.ArgumentParser:
         {"list": (), "add": ("name",), "rename": ("name", "new_name"), "merge": ("name", "into")}
         | {"archive": ("name",), "restore": ("name",)},
     )
-    runs_command = add("runs", _runs, "List, show, compare, promote and discard runs.")
+    runs_command = add("runs", _runs, "List, show, compare, promote, roll back, note and discard runs.")
     _actions(
         runs_command,
         {"list": (), "show": ("run_id",), "compare": ("run_id", "with_run_id?"), "promote": ("run_id",)}
-        | {"discard": ("run_id",)},
+        | {"rollback": (), "note": ("run_id", "text"), "discard": ("run_id",)},
     )
     thresholds = add("thresholds", _thresholds, "Show, change and save thresholds.")
     for name, action in _actions(
@@ -221,17 +221,16 @@ def _labels(options: argparse.Namespace, settings: Settings) -> Result:
 
 def _runs(options: argparse.Namespace, settings: Settings) -> Result:
     store = Store(settings)
-    match options.action:
-        case "list":
-            return {"runs": runs.overview(store)}
-        case "show":
-            return runs.show(store, options.run_id)
-        case "compare":
-            return comparing.compare(store, options.run_id, options.with_run_id)
-        case "promote":
-            return runs.promote(store, options.run_id)
-        case _:
-            return runs.discard(store, options.run_id)
+    actions: dict[str, Callable[[], Result]] = {
+        "list": lambda: {"runs": runs.overview(store)},
+        "show": lambda: runs.show(store, options.run_id),
+        "compare": lambda: comparing.compare(store, options.run_id, options.with_run_id),
+        "promote": lambda: runs.promote(store, options.run_id),
+        "rollback": lambda: runs.roll_back(store),
+        "note": lambda: runs.note(store, options.run_id, options.text),
+        "discard": lambda: runs.discard(store, options.run_id),
+    }
+    return actions[options.action]()
 
 
 def _thresholds(options: argparse.Namespace, settings: Settings) -> Result:

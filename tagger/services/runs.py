@@ -1,15 +1,17 @@
-"""Runs as a person sees them: list, look, promote, discard."""
+"""Runs as a person sees them: list, look, promote, roll back, note, discard."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from tagger.errors import NotFoundError
+from tagger.errors import NotFoundError, SettingError
 from tagger.services.store import Store, now
 from tagger.storage import runs
 from tagger.storage.database import Connection
-from tagger.storage.runs import STARTER, RunRow
+from tagger.storage.runs import STARTER, CurrentRun, RunRow
+
+MAX_NOTE = 500  # characters; a line or two in the list of runs
 
 
 def overview(store: Store) -> list[dict[str, Any]]:
@@ -17,6 +19,7 @@ def overview(store: Store) -> list[dict[str, Any]]:
     with store.db.read() as connection:
         known = runs.runs(connection)
         current = runs.current(connection)
+        notes = runs.notes(connection)
     rows = [
         {
             "run_id": run.id,
@@ -24,6 +27,7 @@ def overview(store: Store) -> list[dict[str, Any]]:
             "current": run.id == current.run_id,
             "macro_f1": run.summary["macro"]["f1"],
             "micro_f1": run.summary["micro"]["f1"],
+            "note": notes[run.id][0].text if run.id in notes else "",
         }
         for run in known
     ]
@@ -37,20 +41,27 @@ def overview(store: Store) -> list[dict[str, Any]]:
                 "current": current.run_id == STARTER,
                 "macro_f1": None,
                 "micro_f1": None,
+                "note": notes[STARTER][0].text if STARTER in notes else "",
             }
         )
     return rows
 
 
 def show(store: Store, run_id: str) -> dict[str, Any]:
-    """A run's recipe, thresholds and scores."""
+    """A run's recipe, thresholds, scores and notes."""
     bundle = store.bundle(run_id)
+    with store.db.read() as connection:
+        notes = runs.notes(connection).get(bundle.run_id, [])
     return {
         "run_id": bundle.run_id,
         "created_at": bundle.created_at,
         "encoder": bundle.encoder,
         "recipe": bundle.recipe,
         "thresholds": {name: value for (_, name), value in zip(bundle.labels, bundle.thresholds, strict=True)},
+        "notes": [
+            {"text": each.text, "author": each.author, "at": each.at.isoformat(timespec="seconds") + "Z"}
+            for each in notes
+        ],
         **({} if bundle.run_id == STARTER else bundle.summary),
     }
 
@@ -86,6 +97,50 @@ def promote(store: Store, run_id: str) -> dict[str, Any]:
             at=now(),
         )
     return {"run_id": bundle.run_id, "current": True}
+
+
+def before_current(store: Store) -> CurrentRun | None:
+    """What `roll_back` would return to, if there is anything."""
+    with store.db.read() as connection:
+        return runs.previous(connection)
+
+
+def roll_back(store: Store) -> dict[str, Any]:
+    """Return to what was current before: the run and the thresholds that it had then. Again: one step further.
+
+    Raises
+    ------
+    NotFoundError
+        If nothing was current before.
+    """
+    with store.db.write("runs") as connection:
+        left = runs.current(connection)
+        choice = runs.roll_back(connection, author=store.settings.author, at=now())
+    return {
+        "run_id": choice.run_id,
+        "threshold_version_id": choice.threshold_version_id,
+        "current": True,
+        "rolled_back": {"run_id": left.run_id, "threshold_version_id": left.threshold_version_id},
+    }
+
+
+def note(store: Store, run_id: str, text: str) -> dict[str, Any]:
+    """Write something about a run; an empty text takes what is shown away.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such run.
+    SettingError
+        If the text is too long.
+    """
+    text = text.strip()
+    if len(text) > MAX_NOTE:
+        raise SettingError(f"The note has {len(text):,} characters.", hint=f"Keep it within {MAX_NOTE}.")
+    full_id = store.folder(run_id).name
+    with store.db.write() as connection:
+        runs.add_note(connection, full_id, text, author=store.settings.author, at=now())
+    return {"run_id": full_id, "note": text}
 
 
 def discard(store: Store, run_id: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`runs`: listed, shown, compared, promoted and discarded."""
+"""`runs`: listed, shown, compared, promoted, rolled back, noted and discarded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ def test_runs_are_listed_shown_compared_promoted_and_discarded(after_training, o
     first = after_training["run_id"]
     second = ok("train", "--features", "mean")["run_id"]
     listed = ok("runs", "list")["runs"]
-    assert [set(run) for run in listed] == [{"run_id", "created_at", "current", "macro_f1", "micro_f1"}] * 2
+    assert [set(run) for run in listed] == [{"run_id", "created_at", "current", "macro_f1", "micro_f1", "note"}] * 2
     assert [(run["run_id"], run["current"]) for run in listed] == [(second, False), (first, True)]
     assert listed[1]["macro_f1"] == after_training["macro"]["f1"]
 
@@ -28,3 +28,42 @@ def test_runs_are_listed_shown_compared_promoted_and_discarded(after_training, o
     assert not (home / "models" / second).exists()
     assert fails("runs", "show", second)["type"] == "NotFoundError"
     assert fails("runs", "discard", "starter")["type"] == "NotFoundError"
+
+
+def test_rolling_back_brings_run_and_thresholds_of_before(after_training, ok, fails):
+    first = after_training["run_id"]
+    before = ok("thresholds", "show")["labels"]
+    ok("thresholds", "set", "fuel", "0.7")
+    version = ok("thresholds", "save")["threshold_version_id"]
+    saved = ok("thresholds", "show")["labels"]
+    assert saved != before
+    second = ok("train", "--features", "mean", "--promote")["run_id"]
+    assert ok("runs", "rollback") == {
+        "run_id": first,
+        "threshold_version_id": version,
+        "current": True,
+        "rolled_back": {"run_id": second, "threshold_version_id": None},
+    }
+    assert ok("thresholds", "show")["labels"] == saved
+    assert ok("runs", "rollback")["threshold_version_id"] is None
+    assert ok("thresholds", "show")["labels"] == before
+    assert ok("runs", "rollback")["run_id"] == "starter"
+    assert "roll back" in fails("runs", "rollback")["message"]
+    assert len(ok("runs", "list")["runs"]) == 2
+
+
+def test_a_note_is_shown_with_its_run(after_training, ok, fails):
+    run_id = after_training["run_id"]
+    assert ok("runs", "note", run_id, "  before the move to Leeds ") == {
+        "run_id": run_id,
+        "note": "before the move to Leeds",
+    }
+    assert ok("runs", "list")["runs"][0]["note"] == "before the move to Leeds"
+    ok("runs", "note", run_id[:8], "")
+    assert ok("runs", "list")["runs"][0]["note"] == ""
+    assert [(note["text"], note["author"]) for note in ok("runs", "show", run_id)["notes"]] == [
+        ("", "ada"),
+        ("before the move to Leeds", "ada"),
+    ]
+    assert fails("runs", "note", run_id, "x" * 501)["type"] == "SettingError"
+    assert fails("runs", "note", "missing", "x")["type"] == "NotFoundError"
