@@ -19,7 +19,7 @@ from tagger.learning.recipe import Recipe, resolve
 from tagger.learning.thresholds import apply_thresholds
 from tagger.services.encoding import Encoding
 from tagger.services.progress import Progress
-from tagger.services.scores import described, summary
+from tagger.services.scores import measured, summary
 from tagger.services.training import TrainingSet, fit
 from tagger.transactions.layout import ReadOptions
 from tagger.transactions.readers import read_table
@@ -99,6 +99,7 @@ def evaluate(
         answers = memory.lookup([fold_description(text) for text in test.descriptions])
         y_pred, at_half = (np.where(answers.judged, answers.y_true, pred) for pred in (y_pred, at_half))
     everything = np.ones_like(y_test)
+    test_groups = _numbers([group_key(description) for description in test.descriptions])
     seen_groups = {group_key(description) for description in train.descriptions}
     seen = np.fromiter((group_key(description) in seen_groups for description in test.descriptions), dtype=bool)
     total = time.perf_counter() - started
@@ -108,7 +109,9 @@ def evaluate(
         "n_groups": data.n_groups,
         "n_labels": len(names),
         "measured_on": "test",
-        **described(score_labels(y_test, y_pred, everything), names, thresholds),
+        **measured(
+            y_test, y_prob, y_pred, everything, test_groups, names=names, thresholds=thresholds, seed=recipe.seed
+        ),
         "recipe": recipe.to_dict(),
         "seconds": {
             "encode": encoded - started,

@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 from tagger.errors import TrainingError
 from tagger.labels.truth import NO
 from tagger.learning.memory import later_batch_predictions
-from tagger.learning.metrics import score_labels
 from tagger.learning.recipe import Recipe, resolve
 from tagger.learning.thresholds import ChosenThreshold, apply_thresholds, choose_thresholds, parse_chooser
 from tagger.services.comparing import compare
 from tagger.services.evidence import group_hashes
 from tagger.services.progress import Progress
 from tagger.services.runs import promote
-from tagger.services.scores import described, summary
+from tagger.services.scores import later_batch, measured
 from tagger.services.store import Store, now
 from tagger.services.tagging import predict_missing
 from tagger.services.view import View
@@ -114,7 +113,6 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
     later = later_batch_predictions(
         keys, data.y_true, data.judged, fitted.y_pred, n_folds=recipe.n_folds, seed=recipe.seed
     )
-    scores = score_labels(data.y_true, fitted.y_pred, data.judged)
     names = [view.labels[column].name for column in data.columns]
     run_id = f"{now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
     report = {
@@ -123,13 +121,18 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
         "n_groups": data.n_groups,
         "n_labels": len(names),
         "measured_on": MEASURED_ON,
-        **described(scores, names, [chosen.value for chosen in fitted.thresholds]),
+        **measured(
+            data.y_true,
+            fitted.y_prob,
+            fitted.y_pred,
+            data.judged,
+            data.groups,
+            names=names,
+            thresholds=[chosen.value for chosen in fitted.thresholds],
+            seed=recipe.seed,
+        ),
         "thresholds_tuned": [chosen.tuned for chosen in fitted.thresholds],
-        "later_batch": {
-            "measured_on": "a random later batch, repeats answered from memory",
-            "share_remembered": later.share_remembered,
-            **summary(score_labels(data.y_true, later.y_pred, data.judged)),
-        },
+        "later_batch": later_batch(later, data.y_true, data.judged),
         "recipe": recipe.to_dict(),
         "judged_until": last_seq,
         "rejected_labels": _only_rejected(store, view),
