@@ -13,6 +13,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -21,6 +22,7 @@ from tagger.errors import SettingError, TaggerError
 from tagger.learning.recipe import HeadSettings, Recipe, parse_features, parse_head
 from tagger.learning.thresholds import parse_chooser
 from tagger.services import (
+    changes,
     comparing,
     doctor,
     evaluating,
@@ -35,6 +37,7 @@ from tagger.services import (
 )
 from tagger.services.encoding import Encoding
 from tagger.services.jobs import Jobs
+from tagger.services.pairs import pair
 from tagger.services.progress import Progress
 from tagger.services.store import Store
 from tagger.transactions.layout import ReadOptions
@@ -224,13 +227,22 @@ def _runs(options: argparse.Namespace, settings: Settings) -> Result:
     actions: dict[str, Callable[[], Result]] = {
         "list": lambda: {"runs": runs.overview(store)},
         "show": lambda: runs.show(store, options.run_id),
-        "compare": lambda: comparing.compare(store, options.run_id, options.with_run_id),
-        "promote": lambda: runs.promote(store, options.run_id),
+        "compare": lambda: _compare(store, options.run_id, options.with_run_id),
+        "promote": lambda: comparing.promote(store, options.run_id),
         "rollback": lambda: runs.roll_back(store),
         "note": lambda: runs.note(store, options.run_id, options.text),
         "discard": lambda: runs.discard(store, options.run_id),
     }
     return actions[options.action]()
+
+
+def _compare(store: Store, run_id: str, with_run_id: str | None) -> Result:
+    two = pair(store, run_id, with_run_id)
+    listed = changes.changes(two)
+    return {
+        **comparing.weigh(two),
+        "changes": {"counts": listed.counts, "n_rows": listed.n_rows, "rows": [asdict(row) for row in listed.rows]},
+    }
 
 
 def _thresholds(options: argparse.Namespace, settings: Settings) -> Result:

@@ -29,6 +29,7 @@ class Evidence:
     y_pred : bool (n, n_labels), at thresholds that the row did not help to choose.
     y_true, judged : bool (n, n_labels), as of now.
     groups : int64 (n,)
+    folds : int64 (n,), in which the row was held out; -1 for rows that the run never saw.
     """
 
     rows: NDArray[np.intp]
@@ -39,6 +40,7 @@ class Evidence:
     y_true: NDArray[np.bool_]
     judged: NDArray[np.bool_]
     groups: NDArray[np.int64]
+    folds: NDArray[np.int64]
 
 
 def group_hashes(groups: Sequence[str]) -> NDArray[np.uint64]:
@@ -74,6 +76,9 @@ def gather(store: Store, view: View, bundle: Bundle) -> Evidence:
         y_pred = np.concatenate([bundle.evidence["y_pred"][places][:, own].astype(bool), fresh_pred])
     else:
         y_prob, y_pred = fresh_prob[:, own], fresh_pred
+    folds = np.full(rows.size, -1, dtype=np.int64)
+    if "folds" in bundle.evidence:
+        folds[: places.size] = bundle.evidence["folds"][places]
     return Evidence(
         rows=rows,
         columns=columns,
@@ -83,6 +88,7 @@ def gather(store: Store, view: View, bundle: Bundle) -> Evidence:
         y_true=view.truth.y_true[np.ix_(rows, columns)],
         judged=judged[rows],
         groups=view.columns.group_index[rows].astype(np.int64),
+        folds=folds,
     )
 
 

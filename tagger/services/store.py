@@ -195,8 +195,8 @@ class Store:
         return tagging
 
     def tagging_under(self, bundle: Bundle, columns: Columns, label_set: tuple[Label, ...]) -> Tagging:
-        """What the store would look like if that run were current."""
-        bundles = [bundle, *self.tagging_bundles(bundle.run_id)[1:]]
+        """What the store would look like if that run, which may not be stored yet, were current."""
+        bundles = [bundle] if bundle.run_id == STARTER else [bundle, *self.tagging_bundles(STARTER)]
         return self._tagging_by(bundles, CurrentRun(bundle.run_id, None), columns, label_set)
 
     def _tagging_by(

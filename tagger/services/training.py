@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +16,10 @@ from tagger.labels.truth import NO
 from tagger.learning.memory import later_batch_predictions
 from tagger.learning.recipe import Recipe, resolve
 from tagger.learning.thresholds import ChosenThreshold, apply_thresholds, choose_thresholds, parse_chooser
-from tagger.services.comparing import compare
+from tagger.services.comparing import warned, weigh
 from tagger.services.evidence import group_hashes
+from tagger.services.gains import bought, news
+from tagger.services.pairs import with_current
 from tagger.services.progress import Progress
 from tagger.services.runs import promote
 from tagger.services.scores import later_batch, measured
@@ -87,7 +89,8 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
 
     Returns
     -------
-    The object of the command line's `train`, and `comparison` with the run that was current.
+    The object of the command line's `train`, with `comparison` to the run that was current, what the training `bought`,
+    and whether the run is `worse`.
 
     Raises
     ------
@@ -100,6 +103,7 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
     with store.db.read() as connection:
         last_seq = judgements.last_seq(connection)  # before the view: what is judged from here on is new to this run
     view = store.view()
+    fresh = news(store, view)
     data = training_set(view)
     recipe = resolve(recipe, data.n_groups)
     progress.stage("Reading descriptions")
@@ -164,11 +168,16 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
             "folds": fitted.folds.astype(np.int16),
         },
     )
-    row = RunRow(run_id, now(), store.settings.author, bool(view.is_sample[data.rows].any()), bundle.summary)
     try:
         # The new run's tags are worked out now, so that promoting it later is a single row.
         predict_missing(store, bundle, view.columns.texts, progress)
         progress.check()
+        progress.stage("Comparing it with the run in use")
+        two = with_current(store, view, bundle)
+        comparison = weigh(two)
+        report["bought"] = bought(two, comparison, fresh)
+        bundle = replace(bundle, summary={**bundle.summary, "bought": report["bought"]})
+        row = RunRow(run_id, now(), store.settings.author, bool(view.is_sample[data.rows].any()), bundle.summary)
         progress.stage("Saving the run")
         write_bundle(store.settings.runs_path / run_id, bundle)
         with store.db.write("runs") as connection:
@@ -176,10 +185,10 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
     except BaseException:
         store.remove_bundle(run_id)
         raise
-    report["comparison"] = compare(store, run_id)
+    report["comparison"] = comparison
     if promote_it:
         promote(store, run_id)
-    return report
+    return report | warned(comparison["worse_because"], promoted=promote_it)
 
 
 @dataclass(frozen=True)

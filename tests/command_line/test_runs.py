@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+COMPARED = {"label", "support", "before", "after", "change", "interval", "certain"}
+COMPARED |= {"precision", "recall", "gained", "lost"}
+
 
 def test_runs_are_listed_shown_compared_promoted_and_discarded(after_training, ok, fails, home):
     first = after_training["run_id"]
@@ -20,9 +23,13 @@ def test_runs_are_listed_shown_compared_promoted_and_discarded(after_training, o
     assert (compared["run_id"], compared["with"]) == (second, first)
     assert compared["reason"] is None
     assert compared["n_transactions"] == 36
+    assert [set(label) for label in compared["labels"]] == [COMPARED] * 4
+    assert set(compared["changes"]) == {"counts", "n_rows", "rows"}
+    assert {row["setting"] for row in compared["settings"]} == {"features"}
     assert ok("runs", "compare", first, second)["with"] == second
 
-    assert ok("runs", "promote", second) == {"run_id": second, "current": True}
+    promoted = ok("runs", "promote", second)
+    assert promoted == {"run_id": second, "current": True, "worse": compared["worse"], "reason": promoted["reason"]}
     assert ok("runs", "discard", second) == {"run_id": second, "discarded": True}
     assert [(run["run_id"], run["current"]) for run in ok("runs", "list")["runs"]] == [(first, True)]
     assert not (home / "models" / second).exists()
@@ -67,3 +74,33 @@ def test_a_note_is_shown_with_its_run(after_training, ok, fails):
     ]
     assert fails("runs", "note", run_id, "x" * 501)["type"] == "SettingError"
     assert fails("runs", "note", "missing", "x")["type"] == "NotFoundError"
+
+
+def test_a_worse_run_is_promoted_when_told_to_and_not_silently(after_training, ok, caplog):
+    first = after_training["run_id"]
+    assert (after_training["worse"], after_training["reason"]) == (False, None)
+    worse = ok("train", "--thresholds", "fixed:1", "--promote")
+    assert worse["macro"]["f1"] < after_training["macro"]["f1"]
+    assert worse["worse"] is True
+    assert f"Macro F1 {after_training['macro']['f1']:.3f} → " in worse["reason"]
+    assert worse["reason"] in caplog.text  # which a process without a handler writes to stderr
+    assert ok("runs", "list")["runs"][0]["current"] is True
+    ok("runs", "rollback")
+    caplog.clear()
+    assert ok("train", "--thresholds", "fixed:1")["worse"] is True
+    assert caplog.text == ""
+    loud = ok("runs", "promote", worse["run_id"])
+    assert (loud["worse"], loud["reason"] in caplog.text) == (True, True)
+    assert ok("runs", "promote", first)["worse"] is False
+
+
+def test_training_says_what_it_bought(after_training, ok):
+    bought = after_training["bought"]
+    assert set(bought) == {
+        *("with", "corrections", "imported", "settings_changed", "other_transactions"),
+        *("label", "change", "interval", "line"),
+    }
+    assert (bought["with"], bought["corrections"], bought["imported"]) == ("starter", 0, 36)
+    again = ok("train")["bought"]
+    assert again["line"] == "Training again changed no other transaction; no change in F1 beyond chance."
+    assert ok("runs", "show", after_training["run_id"])["bought"] == bought

@@ -15,7 +15,7 @@ from tagger.errors import CancelledError, NotFoundError, TaggerError, TrainingEr
 from tagger.learning.model import Model
 from tagger.learning.recipe import Recipe
 from tagger.learning.thresholds import apply_thresholds, choose_thresholds, parse_chooser
-from tagger.services import comparing, doctor, home, importing, runs, training, tuning
+from tagger.services import doctor, home, importing, runs, training, tuning
 from tagger.services.evidence import gather, group_hashes
 from tagger.services.progress import Progress
 from tagger.services.store import Store
@@ -242,53 +242,6 @@ def test_promoting_again_brings_the_newest_thresholds_of_the_run(taught):
     runs.promote(taught, first)
     assert taught.view().tagging.threshold_version_id == version
     assert taught.view().tagging.thresholds[0] == 0.8
-
-
-def test_two_runs_are_compared_on_the_rows_that_neither_learned_from(taught):
-    first = train(taught, promote_it=True)["run_id"]
-    import_csv(taught, statement("2024-05-01,ALDI groceries new,-1.00,groceries"), "may.csv")
-    second = train(taught)["run_id"]
-    compared = comparing.compare(taught, second)
-    one, two = (gather(taught, taught.view(), taught.bundle(run_id)) for run_id in (first, second))
-    shared = sorted(set(one.rows.tolist()) & set(two.rows.tolist()))
-    # The new row: the second run scored it out of fold, the first never saw its description.
-    assert (compared["n_transactions"], compared["reason"]) == (len(shared), None) == (45, None)
-    for name, evidence in (("before", one), ("after", two)):
-        at = [evidence.rows.tolist().index(row) for row in shared]
-        judged = evidence.judged[at]
-        expected = precision_recall_fscore_support(
-            evidence.y_true[at][judged], evidence.y_pred[at][judged], average="binary"
-        )
-        assert compared[name]["micro"]["f1"] == pytest.approx(expected[2])
-    assert compared["with"] == first
-
-
-def test_runs_without_a_row_that_both_can_be_measured_on_are_not_compared(store):
-    march = import_csv(store, three_kinds())["batch_id"]
-    first = train(store, promote_it=True)["run_id"]
-    importing.undo_import(store, march)
-    # The same descriptions on other days: the first run has seen them all.
-    import_csv(store, three_kinds().replace("2024-03", "2024-04"), "april.csv")
-    second = train(store)
-    compared = second["comparison"]
-    assert (compared["with"], compared["reason"] is None, compared["n_transactions"]) == (first, False, 0)
-    assert compared["before"]["micro"]["f1"] is None
-    assert compared["after"]["macro"]["f1"] is None
-
-
-def test_a_first_run_without_a_starter_is_compared_with_nothing(taught):
-    compared = train(taught)["comparison"]
-    assert compared["reason"] is not None
-    assert compared["before"]["micro"]["f1"] is None
-
-
-def test_how_many_transactions_a_run_would_change_is_what_promoting_changes(taught):
-    train(taught, promote_it=True)
-    before = taught.view()
-    report = train(taught, recipe=replace(RECIPE, thresholds="fixed:0.9"))
-    runs.promote(taught, report["run_id"])
-    changed = ((before.sources != 0) != (taught.view().sources != 0)).any(axis=1).sum()
-    assert report["comparison"]["changed_transactions"] == changed > 0
 
 
 def test_the_starter_is_only_measured_on_descriptions_it_never_saw(taught, tmp_path):
