@@ -48,6 +48,7 @@ def out_of_fold(
     groups: IntVector,
     recipe: Recipe,
     *,
+    kept: IntVector | None = None,
     progress: ProgressCallback | None = None,
     cancelled: Cancelled | None = None,
     on_epoch: OnEpoch | None = None,
@@ -61,6 +62,8 @@ def out_of_fold(
     y_true, judged : bool arrays, shape (n_transactions, n_labels)
     groups : int64 array, shape (n_transactions,)
         Equal descriptions have equal numbers.
+    kept : int64 array, shape (n_transactions,), optional
+        Folds from before, -1 for none; see `grouped_folds`.
     progress : called with folds done and folds in all
     on_epoch : called with reports that name their fold; `validation_f1` is that of the held-out rows, which decide
         nothing (early stopping looks at rows of the other folds)
@@ -77,7 +80,7 @@ def out_of_fold(
         raise TrainingError(f"Scores need at least two different descriptions; judged so far: {n_groups}.")
     # One decision for all folds and the final head: a fold must not slip below the border of an "auto" head.
     recipe = resolve(recipe, n_groups)
-    folds = grouped_folds(groups, y_true, judged, recipe.n_folds, recipe.seed)
+    folds = grouped_folds(groups, y_true, judged, recipe.n_folds, recipe.seed, kept=kept)
     n_folds = int(folds.max()) + 1
     y_prob = np.empty(y_true.shape, dtype=np.float32)
     for fold in range(n_folds):

@@ -31,7 +31,7 @@ class Common:
     columns : intp (n_labels,), columns of the view, for the labels that both runs know.
     y_true, judged, before, after : bool (n, n_labels)
     scores_before, scores_after : on these rows, of every label that the run knows, by column of the view.
-    same_folds : both runs held the same descriptions out together.
+    same_folds : both runs held the same descriptions out together; of rows that one never saw nothing is asked.
     """
 
     rows: NDArray[np.intp]
@@ -151,7 +151,8 @@ def _scores_by_label(evidence: Evidence, places: NDArray[np.intp]) -> dict[int, 
 
 
 def _same_folds(before: NDArray[np.int64], after: NDArray[np.int64]) -> bool:
-    if not before.size or min(before.min(), after.min()) < 0:
+    both = (before >= 0) & (after >= 0)
+    if not both.any():
         return False
-    met = np.unique(np.stack([before, after]), axis=1)
-    return bool(met.shape[1] == np.unique(before).size == np.unique(after).size)
+    met = np.unique(np.stack([before[both], after[both]]), axis=1)
+    return bool(met.shape[1] == np.unique(before[both]).size == np.unique(after[both]).size)

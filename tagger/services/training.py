@@ -27,7 +27,7 @@ from tagger.services.store import Store, now
 from tagger.services.tagging import predict_missing
 from tagger.services.view import View
 from tagger.storage import judgements, runs
-from tagger.storage.runs import Bundle, RunRow, write_bundle
+from tagger.storage.runs import STARTER, Bundle, RunRow, write_bundle
 from tagger.transactions.text import GROUP_VERSION, TEXT_VERSION
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
     vectors, _ = store.encoding.embed(texts, progress)
     encoded = time.perf_counter()
 
-    fitted = fit(vectors, data, recipe, progress)
+    fitted = fit(vectors, data, recipe, progress, kept=_folds_of_current(store, view, data, recipe))
     fit_seconds = time.perf_counter() - encoded
     keys = [view.columns.folds[place] for place in view.columns.fold_index[data.rows].tolist()]
     later = later_batch_predictions(
@@ -202,13 +202,21 @@ class Fitted:
     folds: NDArray[np.int64]
 
 
-def fit(vectors: NDArray[np.float32], data: TrainingSet, recipe: Recipe, progress: Progress) -> Fitted:
+def fit(
+    vectors: NDArray[np.float32],
+    data: TrainingSet,
+    recipe: Recipe,
+    progress: Progress,
+    *,
+    kept: NDArray[np.int64] | None = None,
+) -> Fitted:
     """Score out of fold, fit on everything, choose thresholds from the out-of-fold probabilities.
 
     Parameters
     ----------
     vectors : float32 (n_rows, 2 × dimension), the rows of `data`.
     recipe : resolved, so without "auto".
+    kept : int64 (n_rows,), folds of an earlier training that stay; -1 for rows that had none.
     """
     # torch is imported where it is used: most screens need none of it.
     from tagger.learning.crossfit import cross_fitted_predictions, out_of_fold  # noqa: PLC0415
@@ -221,6 +229,7 @@ def fit(vectors: NDArray[np.float32], data: TrainingSet, recipe: Recipe, progres
         data.judged,
         data.groups,
         recipe,
+        kept=kept,
         cancelled=progress.cancelled,
         on_epoch=lambda report: _tell(progress, report, recipe.n_folds),
     )
@@ -235,6 +244,21 @@ def fit(vectors: NDArray[np.float32], data: TrainingSet, recipe: Recipe, progres
         y_pred=cross_fitted_predictions(oof, data.y_true, data.judged, data.groups, chooser),
         folds=oof.folds,
     )
+
+
+def _folds_of_current(store: Store, view: View, data: TrainingSet, recipe: Recipe) -> NDArray[np.int64] | None:
+    """The folds in which the run in use was scored: what differs then is due to verdicts and settings alone.
+
+    None where another division is asked for, by seed or number, or where the starter is in use.
+    """
+    if view.tagging.run_id == STARTER:
+        return None
+    current = store.bundle(view.tagging.run_id)
+    if (current.recipe.get("seed"), current.recipe.get("n_folds")) != (recipe.seed, recipe.n_folds):
+        return None
+    ids = (bytes(each).hex() for each in current.evidence.get("transaction_ids", ()))
+    fold_of = dict(zip(ids, current.evidence.get("folds", np.empty(0)).tolist(), strict=True))
+    return np.array([fold_of.get(view.columns.ids[row], -1) for row in data.rows.tolist()], dtype=np.int64)
 
 
 def _tell(progress: Progress, report: EpochReport, n_folds: int) -> None:

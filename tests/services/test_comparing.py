@@ -164,6 +164,20 @@ def test_runs_with_other_folds_are_compared_and_it_is_said(judged):
     assert not comparing.compare(judged, shuffled.run_id, before.run_id)["same_folds"]
 
 
+def test_a_training_keeps_the_folds_of_the_run_in_use_so_that_nothing_else_differs(taught):
+    first = train(taught, promote_it=True)
+    again = train(taught)["comparison"]
+    assert (again["changed_transactions"], again["same_folds"]) == (0, True)
+    assert {row["change"] for row in again["labels"]} == {0.0}
+    import_csv(taught, statement("2024-05-01,ALDI groceries new,-1.00,groceries"), "may.csv")
+    more = train(taught)
+    assert more["comparison"]["same_folds"]
+    old, new = (taught.bundle(report["run_id"]).evidence for report in (first, more))
+    assert np.array_equal(new["folds"][: len(old["folds"])], old["folds"])
+    other = train(taught, recipe=replace(RECIPE, seed=1))
+    assert not other["comparison"]["same_folds"]
+
+
 def test_any_two_runs_can_be_compared_and_the_order_turns_the_signs(judged):
     one = add_scored_run(judged, flipped(judged, "b", missed=8))
     two = add_scored_run(judged, flipped(judged, "b", missed=1))
