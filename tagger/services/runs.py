@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,37 +15,59 @@ from tagger.storage.runs import STARTER, CurrentRun, RunRow
 MAX_NOTE = 500  # characters; a line or two in the list of runs
 
 
-def overview(store: Store) -> list[dict[str, Any]]:
-    """Every run, newest first, the starter last."""
+@dataclass(frozen=True)
+class Listed:
+    """A run as a list shows it. The starter has no scores: its own training rows would flatter it."""
+
+    id: str
+    created_at: datetime
+    is_current: bool
+    macro_f1: float | None
+    micro_f1: float | None
+    note: str
+    bought: str
+
+
+def listed(store: Store) -> list[Listed]:
+    """Every run that a person trained, newest first, then the starter if it is there."""
     with store.db.read() as connection:
         known = runs.runs(connection)
         current = runs.current(connection)
         notes = runs.notes(connection)
+    newest_note = {run_id: found[0].text for run_id, found in notes.items()}
     rows = [
-        {
-            "run_id": run.id,
-            "created_at": run.created_at.isoformat(timespec="seconds") + "Z",
-            "current": run.id == current.run_id,
-            "macro_f1": run.summary["macro"]["f1"],
-            "micro_f1": run.summary["micro"]["f1"],
-            "note": notes[run.id][0].text if run.id in notes else "",
-        }
+        Listed(
+            id=run.id,
+            created_at=run.created_at,
+            is_current=run.id == current.run_id,
+            macro_f1=run.summary["macro"]["f1"],
+            micro_f1=run.summary["micro"]["f1"],
+            note=newest_note.get(run.id, ""),
+            bought=run.summary.get("bought", {}).get("line", ""),
+        )
         for run in known
     ]
     starter = store.starter()
     if starter is not None:
-        # Its own training rows would flatter it, so it has no score here.
-        rows.append(
-            {
-                "run_id": STARTER,
-                "created_at": starter.created_at,
-                "current": current.run_id == STARTER,
-                "macro_f1": None,
-                "micro_f1": None,
-                "note": notes[STARTER][0].text if STARTER in notes else "",
-            }
-        )
+        created = datetime.fromisoformat(starter.created_at).replace(tzinfo=None)
+        is_current = current.run_id == STARTER
+        rows.append(Listed(STARTER, created, is_current, None, None, newest_note.get(STARTER, ""), bought=""))
     return rows
+
+
+def overview(store: Store) -> list[dict[str, Any]]:
+    """Every run, newest first, the starter last, as plain values."""
+    return [
+        {
+            "run_id": run.id,
+            "created_at": run.created_at.isoformat(timespec="seconds") + "Z",
+            "current": run.is_current,
+            "macro_f1": run.macro_f1,
+            "micro_f1": run.micro_f1,
+            "note": run.note,
+        }
+        for run in listed(store)
+    ]
 
 
 def show(store: Store, run_id: str) -> dict[str, Any]:
