@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 # A point of F1. From there on a lower score is asked about even where chance could explain it, since with few rows
 # chance explains almost anything. Less comes with every second training and would teach people to click it away.
 WORTH_ASKING = 0.01
+ENOUGH = 30  # descriptions; below, one of them moves F1 by more than most trainings do
 NAMES_SHOWN = 10
 SETTINGS = {  # in words, where the name alone says little
     "head.kind": "head",
@@ -170,11 +171,13 @@ def _plain(difference: Difference) -> dict[str, Any]:
 def _worse(two: Pair, before: Mapping[str, Any], after: Mapping[str, Any]) -> str | None:
     """Both numbers of what fell, macro first; None where nothing fell that one should be asked about."""
     fell = []
+    n_groups = np.unique(two.common.groups).size
     for name, difference in (("macro", two.differences.macro), ("micro", two.differences.micro)):
         if difference.change is None or difference.interval is None:
             continue
         by_chance = difference.interval[1] >= 0
-        if difference.change <= -WORTH_ASKING or not by_chance:
+        fell_visibly = difference.change <= -WORTH_ASKING and n_groups >= ENOUGH
+        if fell_visibly or not by_chance:
             was, now = before[name]["f1"], after[name]["f1"]
             change = told(difference.change, difference.interval)
             fell.append(f"{name} F1 {was:.3f} → {now:.3f}, {change}" + (", perhaps by chance" if by_chance else ""))

@@ -74,15 +74,16 @@ def _clearness(row: Mapping[str, Any]) -> float:
 
 
 def _who(found: Mapping[str, Any]) -> str:
-    who = []
+    causes = []
     if found["corrections"]:
-        who.append(f"your {_counted(found['corrections'], 'correction')}")
+        causes.append(f"your {_counted(found['corrections'], 'correction')}")
     if found["imported"]:
-        who.append(f"{_counted(found['imported'], 'transaction')} that came with tags")
+        causes.append(f"{_counted(found['imported'], 'transaction')} that came with tags")
     if found["settings_changed"]:
-        who.append("other settings")
-    told_ = " and ".join([", ".join(who[:-1]), who[-1]] if len(who) > 1 else who or ["training again"])
-    return f"{told_[:1].upper()}{told_[1:]}"
+        causes.append("other settings")
+    last = causes.pop() if causes else "training again"
+    named = f"{', '.join(causes)} and {last}" if causes else last
+    return f"{named[:1].upper()}{named[1:]}"
 
 
 def _what(found: Mapping[str, Any]) -> str:

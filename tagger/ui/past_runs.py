@@ -20,7 +20,7 @@ def overview(session: Session, *, disabled: bool) -> None:
     if all(run.id == STARTER for run in known):
         return
     st.subheader("Runs", anchor=False)
-    st.caption("Scores on descriptions never seen in training.")
+    st.caption("Their scores are out of fold, each on what was reviewed when it was trained.")
     names = _titles(known)
     with messages.user_errors():
         _roll_back(session, names, disabled=disabled)
@@ -77,7 +77,9 @@ def _run(session: Session, run: Listed, title: str, *, disabled: bool) -> None:
             else f"macro F1 {widgets.number(run.macro_f1)} · micro F1 {widgets.number(run.micro_f1)}"
         )
         name = messages.escape(title)
-        st.markdown(f"**{name[:1].upper()}{name[1:]}**" + (" · in use" if run.is_current else "") + f" · {scores}")
+        st.markdown(
+            f"**{name[:1].upper()}{name[1:]}**" + (" :blue-badge[in use]" if run.is_current else "") + f" · {scores}"
+        )
         told = [messages.escape(each) for each in (run.note, run.bought) if each]
         if told:
             st.caption("  \n".join(told))

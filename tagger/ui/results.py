@@ -14,7 +14,6 @@ from tagger.storage.runs import RunRow
 from tagger.ui import messages, widgets
 from tagger.ui.session import Session
 
-ENOUGH_TO_COMPARE = 30  # transactions; below, one row moves a tag's F1 by more than any training does
 NO_NUMBER = "n/a"
 
 
@@ -104,8 +103,8 @@ def per_tag(run: RunRow) -> None:
             rows.append(scores | {"Threshold": two_digits(row["threshold"])})
         _table(rows, key="per_label")
         st.caption(
-            "Scores on descriptions never seen in training. 95 %: the range that holds the true score 95 times in 100, "
-            "given how many different descriptions were reviewed."
+            "Out of fold. 95 %: the range that holds the true score 95 times in 100, given how many different "
+            "descriptions were reviewed."
         )
 
 
@@ -137,10 +136,11 @@ def _totals(compared: Mapping[str, Any], other: str) -> None:
         st.caption(f"No fair comparison with {messages.escape(other)}: {messages.escape(compared['reason'])}")
         return
     n_rows, n_groups = compared["n_transactions"], compared["n_groups"]
-    where = f"{widgets.counted(n_rows, 'transaction')} whose descriptions neither run learned from"
-    if n_rows < ENOUGH_TO_COMPARE:
-        st.caption(f"Only {where}: too few to say which run is better.")
+    if n_groups < comparing.ENOUGH and not compared["worse"]:
+        few = widgets.counted(n_groups, "description")
+        st.caption(f"Only {few} that neither run learned from: too few to say which run is better.")
         return
+    where = f"{widgets.counted(n_rows, 'transaction')} whose descriptions neither run learned from"
     told = [_total(compared, name) for name in ("macro", "micro")]
     st.markdown(" · ".join(told) + f", on {where}.")
     folds = "in the same folds" if compared["same_folds"] else "each in its own folds"

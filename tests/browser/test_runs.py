@@ -33,8 +33,8 @@ def a_good_and_a_bad_run(home: Path) -> tuple[str, str]:
 def in_use(page: Page, place: int) -> None:
     """The run at that place of the list, newest first, is the one in use."""
     rows = page.locator("[class*='st-key-run']")
-    expect(rows.nth(place).get_by_text("· in use")).to_be_visible(timeout=SLOW)
-    expect(rows.filter(has_text="· in use")).to_have_count(1)
+    expect(rows.nth(place).get_by_text("in use", exact=True)).to_be_visible(timeout=SLOW)
+    expect(rows.filter(has=page.get_by_text("in use", exact=True))).to_have_count(1)
 
 
 def test_a_worse_run_asks_one_goes_back_and_writes_a_note_on_a_phone(
