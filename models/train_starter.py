@@ -20,7 +20,9 @@ from tagger.learning.metrics import score_labels
 from tagger.learning.recipe import HeadSettings, Recipe, resolve
 from tagger.services import importing, training
 from tagger.services.evidence import group_hashes
+from tagger.services.inputs import Facts, gather_inputs
 from tagger.services.progress import Progress
+from tagger.services.scores import described
 from tagger.services.store import Store
 from tagger.services.training import TrainingSet
 from tagger.storage.runs import STARTER, Bundle, write_bundle
@@ -49,12 +51,10 @@ def train(store: Store, lines: Sequence[Descriptor], progress: Progress) -> Bund
     columns = of_sample.columns.tolist()
     names = [view.labels[column].name for column in columns]
     data = joined(of_sample, training_set_of(lines, names))
-    texts = [view.columns.texts[place] for place in view.columns.text_index[of_sample.rows].tolist()]
-    texts += [normalize_text(line.description) for line in lines]
-    vectors, _ = store.encoding.embed(texts, progress)
-
     recipe = resolve(RECIPE, data.n_groups)
-    fitted = training.fit(vectors, data, recipe, progress)
+    facts = together(view.columns.facts.take(of_sample.rows), facts_of(lines))
+    inputs, _ = gather_inputs(store.encoding, facts, recipe.features, progress)
+    fitted = training.fit(inputs, data, recipe, progress)
     scores = score_labels(data.y_true, fitted.y_pred, data.judged)
     seen = {view.columns.groups[place] for place in np.unique(of_sample.groups)}
     seen |= {group_key(line.description) for line in lines}
@@ -67,11 +67,11 @@ def train(store: Store, lines: Sequence[Descriptor], progress: Progress) -> Bund
         labels=tuple((view.labels[column].id, name) for column, name in zip(columns, names, strict=True)),
         thresholds=tuple(chosen.value for chosen in fitted.thresholds),
         summary={
-            "n_transactions": len(texts),
+            "n_transactions": len(facts),
             "n_groups": data.n_groups,
             "n_labels": len(names),
             "measured_on": training.MEASURED_ON,
-            **training.described(scores, names, [chosen.value for chosen in fitted.thresholds]),
+            **described(scores, names, [chosen.value for chosen in fitted.thresholds]),
             "thresholds_tuned": [chosen.tuned for chosen in fitted.thresholds],
             "text_version": TEXT_VERSION,
             "group_version": GROUP_VERSION,
@@ -79,6 +79,22 @@ def train(store: Store, lines: Sequence[Descriptor], progress: Progress) -> Bund
         head=dict(fitted.model.tensors()),
         # It keeps which descriptions it learned from, so that it is never scored on them, and nothing else of them.
         evidence={"seen_groups": np.unique(group_hashes(sorted(seen)))},
+    )
+
+
+def facts_of(lines: Sequence[Descriptor]) -> Facts:
+    """What a head may look at of the lines: they have an amount, but no date and no account."""
+    known = Facts.of_texts([normalize_text(line.description) for line in lines])
+    return replace(known, amounts=np.array([float(line.amount) for line in lines]))
+
+
+def together(first: Facts, second: Facts) -> Facts:
+    """The rows of both."""
+    return Facts(
+        [*first.texts, *second.texts],
+        np.concatenate([first.amounts, second.amounts]),
+        np.concatenate([first.days, second.days]),
+        [*first.accounts, *second.accounts],
     )
 
 

@@ -321,9 +321,13 @@ def _reading_options() -> _Parser:
 def _recipe_options() -> _Parser:
     options = _Parser(add_help=False)
     group = options.add_argument_group("training")
-    group.add_argument("--features", default="auto", help="auto, cls, mean or both")
+    group.add_argument(
+        "--features",
+        default="auto",
+        help="auto, or a sum of cls, mean, both, lexical, amount, date, account, names, plain",
+    )
     group.add_argument("--head", default="auto", help="auto, logistic or feedforward")
-    group.add_argument("--thresholds", default="auto", help="auto, fixed:0.5, grid or exact")
+    group.add_argument("--thresholds", default="auto", help="auto, blended, shrunk, grid, exact or fixed:0.5")
     group.add_argument("--seed", type=int, default=0)
     return options
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagger.learning.thresholds import apply_thresholds
+from tagger.services.inputs import context_of
 from tagger.services.store import Store
 from tagger.services.view import View
 from tagger.storage.runs import Bundle
@@ -62,13 +63,12 @@ def gather(store: Store, view: View, bundle: Bundle) -> Evidence:
     fresh &= bundle.summary.get("group_version") == GROUP_VERSION
     fresh[known_rows] = False
     matrix = store.predictions(bundle)
-    missing = set(matrix.missing(view.columns.text_keys))
-    tagged = np.fromiter(
-        (key not in missing for key in view.columns.text_keys), dtype=bool, count=len(view.columns.texts)
-    )
-    fresh &= tagged[view.columns.text_index] if len(tagged) else False
+    inputs = view.columns.inputs(context_of(bundle.recipe["features"]))
+    missing = set(matrix.missing(inputs.keys))
+    tagged = np.fromiter((key not in missing for key in inputs.keys), dtype=bool, count=len(inputs.keys))
+    fresh &= tagged[inputs.index] if len(tagged) else False
     fresh_rows = np.flatnonzero(fresh)
-    fresh_prob = matrix.rows([view.columns.text_keys[place] for place in view.columns.text_index[fresh_rows].tolist()])
+    fresh_prob = matrix.rows([inputs.keys[place] for place in inputs.index[fresh_rows].tolist()])
     rows = np.concatenate([known_rows, fresh_rows]).astype(np.intp)
     fresh_pred = apply_thresholds(fresh_prob, bundle.thresholds)[:, own]
     if places.size:

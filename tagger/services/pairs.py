@@ -13,6 +13,7 @@ from tagger.errors import EncoderError
 from tagger.learning.bootstrap import Differences, f1_differences
 from tagger.learning.metrics import LabelScore, score_labels
 from tagger.services.evidence import Evidence, gather
+from tagger.services.inputs import context_of
 from tagger.services.progress import Progress
 from tagger.services.store import Store
 from tagger.services.tagging import predict_missing
@@ -139,10 +140,11 @@ def _beside(store: Store, view: View, before_id: str, after: Bundle) -> Pair:
 def _work_out(store: Store, view: View, bundle: Bundle) -> None:
     """Give a run the probabilities that it lacks for texts that came after it, where that takes no encoding."""
     knows_any = any(column >= 0 for column in store.label_columns(bundle, view.labels))
-    if view.tagging.n_waiting or not knows_any or not store.predictions(bundle).missing(view.columns.text_keys):
+    keys = view.columns.inputs(context_of(bundle.recipe["features"])).keys
+    if view.tagging.n_waiting or not knows_any or not store.predictions(bundle).missing(keys):
         return
     with suppress(EncoderError):  # the encoder of another day cannot serve; the run is compared by what it said then
-        predict_missing(store, bundle, view.columns.texts, Progress())
+        predict_missing(store, bundle, view.columns, Progress())
 
 
 def _scores_by_label(evidence: Evidence, places: NDArray[np.intp]) -> dict[int, LabelScore]:

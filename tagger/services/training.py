@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from tagger.errors import TrainingError
 from tagger.labels.truth import NO
 from tagger.learning.memory import later_batch_predictions
-from tagger.learning.recipe import Recipe, resolve
-from tagger.learning.thresholds import ChosenThreshold, apply_thresholds, choose_thresholds, parse_chooser
+from tagger.learning.recipe import Recipe, parts_of, resolve
+from tagger.learning.thresholds import ChosenThreshold, apply_thresholds, parse_chooser
 from tagger.services.comparing import warned, weigh
 from tagger.services.evidence import group_hashes
 from tagger.services.gains import bought, news
+from tagger.services.inputs import gather_inputs, name_embeddings
 from tagger.services.pairs import with_current
 from tagger.services.progress import Progress
 from tagger.services.runs import promote
@@ -31,6 +32,7 @@ from tagger.storage.runs import STARTER, Bundle, RunRow, write_bundle
 from tagger.transactions.text import GROUP_VERSION, TEXT_VERSION
 
 if TYPE_CHECKING:
+    from tagger.learning.inputs import Inputs
     from tagger.learning.model import Model
     from tagger.learning.training import EpochReport
 
@@ -40,7 +42,7 @@ FOLD_STEPS = 100  # of the progress bar
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """What a head learns from: rows with a judged label, and labels with a positive.
+    """What a head learns from: rows with a judged label, and labels with a positive, or with a name that may stand in.
 
     `rows` and `columns` are places in whatever the set was taken from; the matrices are (n_rows, n_columns).
     """
@@ -56,8 +58,12 @@ class TrainingSet:
         return int(np.unique(self.groups).size)
 
 
-def training_set(view: View) -> TrainingSet:
+def training_set(view: View, *, also: Sequence[int] = ()) -> TrainingSet:
     """The judged part of the store, in the order in which it was judged.
+
+    Parameters
+    ----------
+    also : columns of labels that are taken even without a positive.
 
     Raises
     ------
@@ -69,9 +75,10 @@ def training_set(view: View) -> TrainingSet:
         raise TrainingError(
             "Nothing has been reviewed yet.", hint="Confirm some transactions on the Review page first."
         )
-    columns = np.flatnonzero(view.truth.y_true[rows].any(axis=0))
-    if columns.size == 0:
+    exampled = np.any(view.truth.y_true[rows], axis=0)
+    if not exampled.any():
         raise TrainingError("No tag has an example yet.", hint="Confirm a transaction that has at least one tag.")
+    columns = np.union1d(np.flatnonzero(exampled), np.asarray(also, dtype=np.intp))
     judged = view.truth.judged[np.ix_(rows, columns)]
     kept = judged.any(axis=1)
     rows = rows[kept]
@@ -106,12 +113,20 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
     fresh = news(store, view)
     data = training_set(view)
     recipe = resolve(recipe, data.n_groups)
+    if "names" in parts_of(recipe.features):
+        data = training_set(view, also=_only_named(store, view))
     progress.stage("Reading descriptions")
-    texts = [view.columns.texts[place] for place in view.columns.text_index[data.rows].tolist()]
-    vectors, _ = store.encoding.embed(texts, progress)
+    inputs, _ = gather_inputs(store.encoding, view.columns.facts.take(data.rows), recipe.features, progress)
+    label_embeddings = name_embeddings(
+        store.encoding,
+        [(view.labels[column].name, view.labels[column].definition) for column in data.columns],
+        recipe.features,
+        progress,
+    )
     encoded = time.perf_counter()
 
-    fitted = fit(vectors, data, recipe, progress, kept=_folds_of_current(store, view, data, recipe))
+    kept = _folds_of_current(store, view, data, recipe)
+    fitted = fit(inputs, data, recipe, progress, label_embeddings=label_embeddings, kept=kept)
     fit_seconds = time.perf_counter() - encoded
     keys = [view.columns.folds[place] for place in view.columns.fold_index[data.rows].tolist()]
     later = later_batch_predictions(
@@ -170,7 +185,7 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
     )
     try:
         # The new run's tags are worked out now, so that promoting it later is a single row.
-        predict_missing(store, bundle, view.columns.texts, progress)
+        predict_missing(store, bundle, view.columns, progress)
         progress.check()
         progress.stage("Comparing it with the run in use")
         two = with_current(store, view, bundle)
@@ -203,43 +218,61 @@ class Fitted:
 
 
 def fit(
-    vectors: NDArray[np.float32],
+    inputs: Inputs,
     data: TrainingSet,
     recipe: Recipe,
     progress: Progress,
     *,
+    label_embeddings: NDArray[np.float32] | None = None,
     kept: NDArray[np.int64] | None = None,
 ) -> Fitted:
     """Score out of fold, fit on everything, choose thresholds from the out-of-fold probabilities.
 
     Parameters
     ----------
-    vectors : float32 (n_rows, 2 × dimension), the rows of `data`.
+    inputs : the rows of `data`.
     recipe : resolved, so without "auto".
+    label_embeddings : see `Model.fit`.
     kept : int64 (n_rows,), folds of an earlier training that stay; -1 for rows that had none.
     """
     # torch is imported where it is used: most screens need none of it.
-    from tagger.learning.crossfit import cross_fitted_predictions, out_of_fold  # noqa: PLC0415
+    from tagger.learning.crossfit import chosen_on, cross_fitted_predictions, out_of_fold  # noqa: PLC0415
     from tagger.learning.model import Model  # noqa: PLC0415
 
     progress.stage("Training")
     oof = out_of_fold(
-        vectors,
+        inputs,
         data.y_true,
         data.judged,
         data.groups,
         recipe,
+        label_embeddings=label_embeddings,
         kept=kept,
         cancelled=progress.cancelled,
         on_epoch=lambda report: _tell(progress, report, recipe.n_folds),
     )
     progress.report(recipe.n_folds * FOLD_STEPS, (recipe.n_folds + 1) * FOLD_STEPS, "Training on everything")
-    model = Model.fit(vectors, data.y_true, data.judged, recipe, groups=data.groups, cancelled=progress.cancelled)
+    model = Model.fit(
+        inputs,
+        data.y_true,
+        data.judged,
+        recipe,
+        groups=data.groups,
+        label_embeddings=label_embeddings,
+        cancelled=progress.cancelled,
+    )
     progress.stage("Choosing thresholds")
     chooser = parse_chooser(recipe.thresholds)
     return Fitted(
         model=model,
-        thresholds=choose_thresholds(data.y_true, oof.y_prob, data.judged, data.groups, chooser),
+        thresholds=chosen_on(
+            oof,
+            data.y_true,
+            data.judged,
+            data.groups,
+            chooser,
+            y_seen=model.probabilities(inputs.take(oof.repeated)),
+        ),
         y_prob=oof.y_prob,
         y_pred=cross_fitted_predictions(oof, data.y_true, data.judged, data.groups, chooser),
         folds=oof.folds,
@@ -288,6 +321,13 @@ def since_last_run(store: Store) -> dict[str, Any]:
     }
 
 
+def _only_named(store: Store, view: View) -> list[int]:
+    """Labels that the starter does not know: without an example, their names are all there is to go by."""
+    starter = store.starter()
+    known = [-1] * len(view.labels) if starter is None else store.label_columns(starter, view.labels)
+    return [column for column, own in enumerate(known) if own < 0]
+
+
 def _only_rejected(store: Store, view: View) -> list[str]:
     """Labels that the starter gave to reviewed rows and no one ever let stand: it shall not go on giving them."""
     starter = store.starter()
@@ -295,7 +335,7 @@ def _only_rejected(store: Store, view: View) -> list[str]:
         return []
     rows = view.judged_rows
     said = store.tagging_under(starter, view.columns, view.labels)
-    places = view.columns.text_index[rows]
+    places = said.index[rows]
     rejected = apply_thresholds(said.probabilities, said.thresholds)[places] & (view.truth.values[rows] == NO)
     only = np.any(rejected, axis=0) & ~np.any(view.truth.y_true[rows], axis=0)
     return [label.name for label, found in zip(view.labels, only.tolist(), strict=True) if found]

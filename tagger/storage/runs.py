@@ -26,7 +26,7 @@ from tagger.storage import schema
 from tagger.storage.database import inserted_id
 from tagger.storage.faults import explained
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 STARTER = "starter"
 
 

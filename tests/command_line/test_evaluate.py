@@ -96,8 +96,10 @@ def test_remember_answers_equal_descriptions_from_memory(ok, write, two_files):
     # Memory contradicts the head: this description is what no word in it says.
     train = write("odd.csv", labelled_csv(12) + "2024-03-30,TESCO groceries odd,-1,rent\n")
     test = write("test.csv", "date,description,amount,tags\n2024-06-01,tesco  GROCERIES odd,-1,rent\n")
-    by_head = ok("evaluate", "--train", train, "--test", test)
-    by_memory = ok("evaluate", "--train", train, "--test", test, "--remember")
+    by_head = ok("evaluate", "--train", train, "--test", test, "--features", "both", "--thresholds", "grid")
+    by_memory = ok(
+        "evaluate", "--train", train, "--test", test, "--features", "both", "--thresholds", "grid", "--remember"
+    )
     assert by_head["micro"]["recall"] == 0
     assert by_memory["micro"] == {"precision": 1, "recall": 1, "f1": 1}
     assert by_memory["tags_per_row"] == 1

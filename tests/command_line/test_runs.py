@@ -25,7 +25,7 @@ def test_runs_are_listed_shown_compared_promoted_and_discarded(after_training, o
     assert compared["n_transactions"] == 36
     assert [set(label) for label in compared["labels"]] == [COMPARED] * 4
     assert set(compared["changes"]) == {"counts", "n_rows", "rows"}
-    assert {row["setting"] for row in compared["settings"]} == {"features"}
+    assert {row["setting"] for row in compared["settings"]} == {"features", "penalty (l2)"}
     assert ok("runs", "compare", first, second)["with"] == second
 
     promoted = ok("runs", "promote", second)

@@ -22,9 +22,9 @@ def test_train_reports_what_the_contract_names(after_training, ok):
         ("groceries", "fuel", "rent", "recurring"), 12
     )
     assert report["macro"]["f1"] == pytest.approx(np.mean([label["f1"] for label in report["labels"]]))
-    assert report["recipe"]["features"] == "both"
+    assert report["recipe"]["features"] == "both+lexical+amount+names"
     assert report["recipe"]["head"]["kind"] == "logistic"
-    assert report["recipe"]["thresholds"] == "grid"
+    assert report["recipe"]["thresholds"] == "blended"
     assert set(report["seconds"]) == {"encode", "fit", "tune", "total"}
     listed = ok("runs", "list")["runs"]
     assert [(run["run_id"], run["current"]) for run in listed] == [(report["run_id"], True)]
@@ -75,7 +75,8 @@ def test_not_judged_rows_and_labels_are_not_learned_from(bring, ok):
     ok("labels", "add", "never used")
     report = ok("train")
     assert report["n_transactions"] == 2
-    assert {label["label"] for label in report["labels"]} == {"food", "fuel", "car"}
+    supports = {label["label"]: label["support"] for label in report["labels"]}
+    assert supports == {"food": 1, "fuel": 1, "car": 1, "never used": 0}  # the last is known by its name alone
 
 
 def test_a_run_knows_labels_again_that_come_back_with_their_import(ok, write, tmp_path):

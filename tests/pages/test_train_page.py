@@ -111,7 +111,7 @@ def test_the_comparison_names_every_tag_every_changed_transaction_and_every_sett
     assert " to " in shown["Change 95 %"][0]
     assert shown["Lost"].sum() > 0
     settings = table(page, "Setting").to_dict("records")
-    assert {"Setting": "way to choose thresholds", "Before": "grid", "After": "fixed:1"} in settings
+    assert {"Setting": "way to choose thresholds", "Before": "blended", "After": "fixed:1"} in settings
     page.session_state["newest:changes"] = True
     page.run()
     listed = table(page, "After is")

@@ -109,7 +109,7 @@ def add_made_up_run(
         store_id=store.db.store_id,
         created_at="2024-03-01T12:00:00Z",
         encoder="toy",
-        recipe={"thresholds": "grid"},
+        recipe={"features": "both", "thresholds": "grid"},
         labels=tuple((label_id, view.labels[view.column_of[label_id]].name) for label_id in label_ids),
         thresholds=tuple(thresholds),
         summary={"micro": {"f1": None}, "macro": {"f1": None}},
@@ -119,7 +119,7 @@ def add_made_up_run(
     write_bundle(store.settings.runs_path / bundle.run_id, bundle)
     with store.db.write("runs") as connection:
         add_run(connection, RunRow(bundle.run_id, now(), "ada", uses_sample=False, summary=bundle.summary))
-    store.predictions(bundle).add(view.columns.text_keys, probabilities.astype(np.float32))
+    store.predictions(bundle).add(view.columns.inputs().keys, probabilities.astype(np.float32))
     runs.promote(store, bundle.run_id)
     return bundle
 
@@ -161,7 +161,7 @@ def add_scored_run(
         store_id=store.db.store_id,
         created_at="2024-03-02T12:00:00Z",
         encoder="of another day",  # so that nobody asks it for texts that come later
-        recipe=parts.pop("recipe", {"thresholds": "grid"}),
+        recipe=parts.pop("recipe", {"features": "both", "thresholds": "grid"}),
         labels=tuple((label.id, label.name) for label in view.labels),
         thresholds=(0.5,) * len(view.labels),
         summary={"micro": {"f1": None}, "macro": {"f1": None}, "group_version": GROUP_VERSION, **parts},
@@ -181,7 +181,7 @@ def add_scored_run(
         add_run(connection, RunRow(bundle.run_id, now(), "ada", uses_sample=False, summary=bundle.summary))
     of_text = np.full((len(view.columns.texts), len(view.labels)), 0.1, dtype=np.float32)
     of_text[view.columns.text_index] = np.where(y_pred if says is None else says, 0.9, 0.1)
-    store.predictions(bundle).add(view.columns.text_keys, of_text)
+    store.predictions(bundle).add(view.columns.inputs().keys, of_text)
     if promote:
         runs.promote(store, bundle.run_id)
     return bundle

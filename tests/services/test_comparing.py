@@ -210,7 +210,7 @@ def test_an_older_run_is_brought_up_to_date_with_texts_that_came_after_it(taught
     first = train(taught)["run_id"]
     train(taught, promote_it=True)
     import_csv(taught, statement("2024-06-01,SHELL fuel new,-1.00", header="date,description,amount"), "june.csv")
-    assert taught.predictions(taught.bundle(first)).missing(taught.view().columns.text_keys)
+    assert taught.predictions(taught.bundle(first)).missing(taught.view().columns.inputs().keys)
     assert comparing.compare(taught, first)["changed_transactions"] == 0
 
 
