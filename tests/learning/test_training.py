@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -187,6 +189,26 @@ def test_what_was_said_in_unjudged_cells_changes_nothing(settings):
     assert np.array_equal(
         fit_head(X, y_true, judged, settings, 0).logits(X), fit_head(X, flipped, judged, settings, 0).logits(X)
     )
+
+
+@pytest.mark.parametrize("settings", VARIANTS, ids=str)
+def test_an_offset_is_added_to_what_the_head_says(settings):
+    X, y_true, judged = case()
+    offset = np.random.default_rng(0).normal(size=y_true.shape).astype(np.float32)
+    head = fit_head(replace(X, offset=offset), y_true, judged, settings, 0)
+    assert head.logits(replace(X, offset=offset)) == pytest.approx(head.logits(X) + offset, abs=1e-5)
+    without = fit_head(replace(X, offset=np.zeros_like(offset)), y_true, judged, settings, 0)
+    assert np.array_equal(without.logits(X), fit_head(X, y_true, judged, settings, 0).logits(X))
+
+
+@pytest.mark.parametrize("settings", [LOGISTIC, FEEDFORWARD], ids=["logistic", "feedforward"])
+def test_what_the_offset_knows_is_not_learned_again(settings):
+    X, y_true, judged = case()
+    knows = replace(X, offset=np.where(y_true, 20, -20).astype(np.float32))
+    reports = []
+    fit_head(knows, y_true, judged, settings, 0, on_epoch=reports.append, validation=Validation(knows, y_true, judged))
+    assert reports[0].loss < 1e-3
+    assert reports[-1].validation_f1 == 1.0
 
 
 @pytest.mark.parametrize("settings", VARIANTS, ids=str)
