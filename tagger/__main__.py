@@ -21,11 +21,13 @@ from tagger.errors import SettingError, TaggerError
 from tagger.learning.recipe import HeadSettings, Recipe, parse_features, parse_head
 from tagger.learning.thresholds import parse_chooser
 from tagger.services import (
+    curve,
     doctor,
     evaluating,
     exporting,
     importing,
     labelset,
+    queue,
     review,
     runs,
     tables,
@@ -143,6 +145,11 @@ def parser() -> argparse.ArgumentParser:
         if name == "save":
             action.add_argument("--note", default="")
 
+    command = add("queue", _queue, "List what to label next, and why.")
+    command.add_argument("n_picks", type=_positive, nargs="?", default=queue.SIZE, metavar="N")
+    command.add_argument("--label", metavar="NAME", help="ask about this label only, as for a rare one")
+    command.add_argument("--curve", action="store_true", help="measure the learning curve first (trains a few times)")
+
     add("doctor", _doctor, "Check the whole store.")
     command = add("app", _app, "Serve the app.")
     command.add_argument("--port", type=int, default=8501)
@@ -255,6 +262,13 @@ def _thresholds(options: argparse.Namespace, settings: Settings) -> Result:
                     for version in tuning.history(store, options.run_id)
                 ]
             }
+
+
+def _queue(options: argparse.Namespace, settings: Settings) -> Result:
+    store = Store(settings)
+    measured = _job(store, curve.KIND, lambda progress: curve.measure(store, progress)) if options.curve else None
+    found = queue.listed(store, options.n_picks, options.label)
+    return found if measured is None else {**found, "learning_curve": measured}
 
 
 def _doctor(_options: argparse.Namespace, settings: Settings) -> Result:
