@@ -18,13 +18,14 @@ from tagger.learning.metrics import score_labels
 from tagger.learning.queue import Chosen
 from tagger.learning.thresholds import MIN_POSITIVE_GROUPS
 from tagger.services import curve
-from tagger.services.evidence import gather
+from tagger.services.evidence import gather, out_of_fold_rows
 from tagger.services.progress import Progress
 from tagger.services.review import AUDIT, OPEN, QUEUE, Filter, matching
 from tagger.services.store import Store
 from tagger.services.training import summary
 from tagger.services.view import View
 from tagger.storage import judgements
+from tagger.storage.runs import STARTER
 
 SIZE = 200  # picks from one model; replayed in steps of 100 they are as good as in steps of 25
 MIN_AUDIT = 20  # rows; the score of fewer says next to nothing
@@ -138,22 +139,25 @@ def audit_score(store: Store) -> AuditScore | None:
     """What the current run scores on random picks, which no score has chosen; None while they are too few.
 
     A row whose description equals one judged for another reason is answered from memory, every other one by a head
-    that did not learn from its description.
+    that did not learn from its description. Random picks judged since the run count once the next one has learned from
+    them: those of them whose descriptions it never saw, which could be scored now, are no random part of them.
     """
     view = store.view()
     with store.db.read() as connection:
         pks = judgements.confirmed_for(connection, AUDIT)
     places = view.columns.row_of
-    drawn = np.array(sorted(places[pk] for pk in pks if pk in places), dtype=np.intp)
-    if drawn.size < MIN_AUDIT:
+    drawn = every = np.array(sorted(places[pk] for pk in pks if pk in places), dtype=np.intp)
+    bundles = store.tagging_bundles(view.tagging.run_id)
+    if drawn.size < MIN_AUDIT or not bundles:
         return None
-    evidence = gather(store, view, store.bundle(view.tagging.run_id))
+    evidence = gather(store, view, bundles[0])
+    if bundles[0].run_id != STARTER:
+        drawn = np.intersect1d(drawn, out_of_fold_rows(view, bundles[0])[0])
     kept = np.isin(evidence.rows, drawn)
     rows, columns = evidence.rows[kept], evidence.columns
     if rows.size < MIN_AUDIT:
         return None
-    others = np.setdiff1d(view.judged_rows, drawn, assume_unique=True)
-    others = others[np.argsort(view.truth.judged_at[others], kind="stable")]
+    others = view.judged_rows[~np.isin(view.judged_rows, every)]
     folds = view.columns.folds
     memory = Memory.from_judged(
         [folds[place] for place in view.columns.fold_index[others].tolist()],

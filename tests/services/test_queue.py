@@ -291,6 +291,23 @@ def test_random_picks_are_scored_with_memory_first_and_out_of_fold(audited):
     assert score.labels_scored == 2
 
 
+def test_random_picks_judged_since_the_run_count_after_the_next_one(audited):
+    store, ids = audited
+    answer(store, ids[:20])
+    train(store)
+    first = queue.audit_score(store)
+    answer(store, ids[20:])
+    assert queue.audit_score(store) == first
+    train(store)
+    assert queue.audit_score(store).n_transactions == 24
+
+
+def test_without_a_run_random_picks_have_no_score(audited):
+    store, ids = audited
+    answer(store, ids)
+    assert queue.audit_score(store) is None
+
+
 def test_wrong_tags_on_random_picks_lower_their_score(audited):
     store, ids = audited
     answer(store, ids, wrong=6)
