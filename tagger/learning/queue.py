@@ -52,11 +52,11 @@ def uncertainty(y_prob: FloatMatrix, is_open: BoolMatrix) -> FloatVector:
     Returns
     -------
     float64 array, shape (n_descriptions,). A description of which nothing is predicted has the mean of the others; if
-    that is all of them, 1.
+    that is all of them, also for want of labels, 1.
     """
     asked = is_open & np.isfinite(y_prob)
     doubt = np.where(asked, entropy(np.where(asked, y_prob, 0.0)), 0.0).sum(axis=1)
-    silent = ~np.isfinite(y_prob).any(axis=1) & is_open.any(axis=1)
+    silent = ~np.isfinite(y_prob).any(axis=1)
     doubt[silent] = doubt[~silent].mean() if not silent.all() else 1.0
     return np.asarray(doubt, dtype=np.float64)
 

@@ -50,6 +50,7 @@ def test_uncertainty_is_the_entropy_of_the_open_labels():
         ([[0.5, NAN], [NAN, NAN]], [1, 1]),  # nothing said: as doubtful as the others are
         ([[0.5, 0.5], [0.0, 0.0], [NAN, NAN]], [2, 0, 1]),
         ([[NAN, NAN], [NAN, NAN]], [1, 1]),  # no model at all
+        ([[], []], [1, 1]),  # no label either
     ],
 )
 def test_a_description_without_predictions_counts_as_the_others_do(y_prob, expected):

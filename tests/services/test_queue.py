@@ -71,7 +71,7 @@ def reasons(store: Store) -> Counter[str]:
 
 
 def test_without_a_model_the_most_frequent_descriptions_come_first(store):
-    bring(store, TESCO=9, SHELL=4, LANDLORD=2)
+    bring(store, LANDLORD=2, SHELL=4, TESCO=9)
     found = asked(store)
     assert found[0] == ("TESCO", "queue", "Most frequent description not reviewed yet; 9 rows like it")
     assert [description for description, *_ in found[:3]] == ["TESCO", "SHELL", "LANDLORD"]
