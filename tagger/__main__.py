@@ -13,6 +13,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -21,6 +22,8 @@ from tagger.errors import SettingError, TaggerError
 from tagger.learning.recipe import HeadSettings, Recipe, parse_features, parse_head
 from tagger.learning.thresholds import parse_chooser
 from tagger.services import (
+    changes,
+    comparing,
     curve,
     doctor,
     evaluating,
@@ -36,6 +39,7 @@ from tagger.services import (
 )
 from tagger.services.encoding import Encoding
 from tagger.services.jobs import Jobs
+from tagger.services.pairs import pair
 from tagger.services.progress import Progress
 from tagger.services.store import Store
 from tagger.transactions.layout import ReadOptions
@@ -131,11 +135,11 @@ def parser() -> argparse.ArgumentParser:
         {"list": (), "add": ("name",), "rename": ("name", "new_name"), "merge": ("name", "into")}
         | {"archive": ("name",), "restore": ("name",)},
     )
-    runs_command = add("runs", _runs, "List, show, compare, promote and discard runs.")
+    runs_command = add("runs", _runs, "List, show, compare, promote, roll back, note and discard runs.")
     _actions(
         runs_command,
         {"list": (), "show": ("run_id",), "compare": ("run_id", "with_run_id?"), "promote": ("run_id",)}
-        | {"discard": ("run_id",)},
+        | {"rollback": (), "note": ("run_id", "text"), "discard": ("run_id",)},
     )
     thresholds = add("thresholds", _thresholds, "Show, change and save thresholds.")
     for name, action in _actions(
@@ -227,17 +231,25 @@ def _labels(options: argparse.Namespace, settings: Settings) -> Result:
 
 def _runs(options: argparse.Namespace, settings: Settings) -> Result:
     store = Store(settings)
-    match options.action:
-        case "list":
-            return {"runs": runs.overview(store)}
-        case "show":
-            return runs.show(store, options.run_id)
-        case "compare":
-            return training.compare(store, options.run_id, options.with_run_id)
-        case "promote":
-            return runs.promote(store, options.run_id)
-        case _:
-            return runs.discard(store, options.run_id)
+    actions: dict[str, Callable[[], Result]] = {
+        "list": lambda: {"runs": runs.overview(store)},
+        "show": lambda: runs.show(store, options.run_id),
+        "compare": lambda: _compare(store, options.run_id, options.with_run_id),
+        "promote": lambda: comparing.promote(store, options.run_id),
+        "rollback": lambda: runs.roll_back(store),
+        "note": lambda: runs.note(store, options.run_id, options.text),
+        "discard": lambda: runs.discard(store, options.run_id),
+    }
+    return actions[options.action]()
+
+
+def _compare(store: Store, run_id: str, with_run_id: str | None) -> Result:
+    two = pair(store, run_id, with_run_id)
+    listed = changes.changes(two)
+    return {
+        **comparing.weigh(two),
+        "changes": {"counts": listed.counts, "n_rows": listed.n_rows, "rows": [asdict(row) for row in listed.rows]},
+    }
 
 
 def _thresholds(options: argparse.Namespace, settings: Settings) -> Result:
@@ -323,9 +335,13 @@ def _reading_options() -> _Parser:
 def _recipe_options() -> _Parser:
     options = _Parser(add_help=False)
     group = options.add_argument_group("training")
-    group.add_argument("--features", default="auto", help="auto, cls, mean or both")
+    group.add_argument(
+        "--features",
+        default="auto",
+        help="auto, or a sum of cls, mean, both, lexical, amount, date, account, names, plain",
+    )
     group.add_argument("--head", default="auto", help="auto, logistic or feedforward")
-    group.add_argument("--thresholds", default="auto", help="auto, fixed:0.5, grid or exact")
+    group.add_argument("--thresholds", default="auto", help="auto, blended, shrunk, grid, exact or fixed:0.5")
     group.add_argument("--seed", type=int, default=0)
     return options
 

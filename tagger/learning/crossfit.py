@@ -6,22 +6,32 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from tagger.errors import CancelledError, TrainingError
+from tagger.learning.inputs import Inputs
 from tagger.learning.metrics import BoolMatrix, FloatMatrix, IntVector
 from tagger.learning.model import Model
-from tagger.learning.recipe import Recipe, resolve
+from tagger.learning.recipe import Recipe, parts_of, resolve
 from tagger.learning.split import grouped_folds
 from tagger.learning.thresholds import (
     DEFAULT_THRESHOLD,
     MIN_POSITIVE_GROUPS,
     Chooser,
+    ChosenThreshold,
     apply_thresholds,
     choose_thresholds,
 )
 from tagger.learning.training import Cancelled, EpochReport, OnEpoch
 
+# Rows of one description from which on a single row's own verdict hardly moves what the head says of it.
+REPEATED_FROM = 10
+NEW_AT_MOST = 3  # times that one description counts as a new one
+
 ProgressCallback = Callable[[int, int], None]
+
+
+BoolVector = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -35,19 +45,27 @@ class OutOfFold:
         `training.fit_head` gives such a label: the honest answer of a head that could not learn it.
     folds : int64 array, shape (n_transactions,)
         The fold in which a row was held out.
+    repeated : int64 array, shape (n_repeated,)
+        Rows whose group is so frequent that a later batch will hold it again.
+    y_seen : float32 array, shape (n_folds, n_repeated, n_labels)
+        What each fold's head says of those rows.
     """
 
     y_prob: FloatMatrix
     folds: IntVector
+    repeated: IntVector
+    y_seen: FloatMatrix
 
 
 def out_of_fold(
-    embeddings: FloatMatrix,
+    inputs: Inputs,
     y_true: BoolMatrix,
     judged: BoolMatrix,
     groups: IntVector,
     recipe: Recipe,
     *,
+    label_embeddings: FloatMatrix | None = None,
+    kept: IntVector | None = None,
     progress: ProgressCallback | None = None,
     cancelled: Cancelled | None = None,
     on_epoch: OnEpoch | None = None,
@@ -56,11 +74,13 @@ def out_of_fold(
 
     Parameters
     ----------
-    embeddings : float32 array, shape (n_transactions, 2 * d)
-        Columns [cls | mean].
+    inputs : of n_transactions rows
     y_true, judged : bool arrays, shape (n_transactions, n_labels)
     groups : int64 array, shape (n_transactions,)
         Equal descriptions have equal numbers.
+    label_embeddings : float32 array, shape (n_labels, 2 * d), optional; see `Model.fit`
+    kept : int64 array, shape (n_transactions,), optional
+        Folds from before, -1 for none; see `grouped_folds`.
     progress : called with folds done and folds in all
     on_epoch : called with reports that name their fold; `validation_f1` is that of the held-out rows, which decide
         nothing (early stopping looks at rows of the other folds)
@@ -77,27 +97,91 @@ def out_of_fold(
         raise TrainingError(f"Scores need at least two different descriptions; judged so far: {n_groups}.")
     # One decision for all folds and the final head: a fold must not slip below the border of an "auto" head.
     recipe = resolve(recipe, n_groups)
-    folds = grouped_folds(groups, y_true, judged, recipe.n_folds, recipe.seed)
+    folds = grouped_folds(groups, y_true, judged, recipe.n_folds, recipe.seed, kept=kept)
     n_folds = int(folds.max()) + 1
     y_prob = np.empty(y_true.shape, dtype=np.float32)
+    repeated = repeated_rows(groups)
+    y_seen = np.empty((n_folds, repeated.size, y_true.shape[1]), dtype=np.float32)
+    if "lexical" in parts_of(recipe.features):
+        _ = inputs.ngrams  # once for all folds
     for fold in range(n_folds):
         if cancelled is not None and cancelled():
             raise CancelledError("Training was stopped.")
         held_out = folds == fold
         model = Model.fit(
-            embeddings[~held_out],
+            inputs.take(~held_out),
             y_true[~held_out],
             judged[~held_out],
             recipe,
             groups=groups[~held_out],
+            label_embeddings=label_embeddings,
             on_epoch=None if on_epoch is None else _in_fold(on_epoch, fold),
             cancelled=cancelled,
-            validation=None if on_epoch is None else (embeddings[held_out], y_true[held_out], judged[held_out]),
+            validation=None if on_epoch is None else (inputs.take(held_out), y_true[held_out], judged[held_out]),
         )
-        y_prob[held_out] = model.probabilities(embeddings[held_out])
+        y_prob[held_out] = model.probabilities(inputs.take(held_out))
+        y_seen[fold] = model.probabilities(inputs.take(repeated))
         if progress is not None:
             progress(fold + 1, n_folds)
-    return OutOfFold(y_prob, folds)
+    return OutOfFold(y_prob, folds, repeated, y_seen)
+
+
+def repeated_rows(groups: IntVector) -> IntVector:
+    """Rows of groups with at least `REPEATED_FROM` rows, in order."""
+    _, index, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    return np.flatnonzero(counts[index] >= REPEATED_FROM).astype(np.int64)
+
+
+def _occurrence(groups: IntVector) -> IntVector:
+    """How many rows of a row's group come before it."""
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+    place = np.arange(groups.size) - np.repeat(starts, np.diff(np.append(starts, groups.size)))
+    occurrence = np.empty_like(place)
+    occurrence[order] = place
+    return occurrence
+
+
+def chosen_on(
+    oof: OutOfFold,
+    y_true: BoolMatrix,
+    judged: BoolMatrix,
+    groups: IntVector,
+    chooser: Chooser,
+    *,
+    y_seen: FloatMatrix,
+    rows: BoolVector | None = None,
+    default: float = DEFAULT_THRESHOLD,
+    min_groups: int = MIN_POSITIVE_GROUPS,
+) -> list[ChosenThreshold]:
+    """Choose thresholds for new descriptions and for a later batch, in which frequent ones come again.
+
+    Half of the evidence is new descriptions: predictions out of fold, in which no description counts more often than
+    `NEW_AT_MOST` times; otherwise one that fills a fifth of a statement would decide, held out, where every other
+    row is cut. The other half is all rows, frequent descriptions as heads see them that know them.
+
+    Parameters
+    ----------
+    y_seen : float32 array, shape (n_repeated, n_labels)
+        What a head that learned from them says of `oof.repeated`.
+    rows : bool array, shape (n_transactions,), optional
+        The rows to choose on; all without it.
+    """
+    y_later = oof.y_prob.copy()
+    y_later[oof.repeated] = y_seen
+    later = np.arange(groups.size) if rows is None else np.flatnonzero(rows)
+    new = later[_occurrence(groups[later]) < NEW_AT_MOST]
+    new = np.tile(new, max(1, round(later.size / max(1, new.size))))
+    both = np.concatenate([new, later])
+    return choose_thresholds(
+        y_true[both],
+        np.concatenate([oof.y_prob[new], y_later[later]]),
+        judged[both],
+        groups[both],
+        chooser,
+        default=default,
+        min_groups=min_groups,
+    )
 
 
 def cross_fitted_predictions(
@@ -121,12 +205,14 @@ def cross_fitted_predictions(
     y_pred = np.empty(y_true.shape, dtype=np.bool_)
     for fold in np.unique(oof.folds):
         held_out = oof.folds == fold
-        chosen = choose_thresholds(
-            y_true[~held_out],
-            oof.y_prob[~held_out],
-            judged[~held_out],
-            groups[~held_out],
+        chosen = chosen_on(
+            oof,
+            y_true,
+            judged,
+            groups,
             chooser,
+            y_seen=oof.y_seen[fold],
+            rows=~held_out,
             default=default,
             min_groups=min_groups,
         )

@@ -6,19 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from tagger.learning.bootstrap import f1_differences
+from tagger.learning.crossfit import OutOfFold, chosen_on, repeated_rows
 from tagger.learning.metrics import BoolMatrix, FloatMatrix, IntVector, score_labels, summarize
-from tagger.learning.thresholds import Chooser, apply_thresholds, choose_thresholds
+from tagger.learning.thresholds import Chooser, apply_thresholds
 
-# Learns from the rows of the first, predicts the rows of the second: row numbers to float32 (n_second, n_labels).
-FitPredict = Callable[[IntVector, IntVector], FloatMatrix]
+# Row numbers to probabilities, float32 (n_rows, n_labels); and what learns such from row numbers.
+Predict = Callable[[IntVector], FloatMatrix]
+Fit = Callable[[IntVector], Predict]
 Report = Callable[[int, int], None]
 
 LAST = 50  # labels that the stopping hint looks back on
 SMALLEST = 25  # descriptions; a head fitted on fewer says more about chance than about labelling
-REPLICATES = 400  # of the bootstrap; the interval's ends then move by less than a tenth of its width
-_LOW, _HIGH = 5.0, 95.0  # percent
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class LastMove:
-    """What the last `n_labels` descriptions did to macro-F1, with a 90 % interval."""
+    """What the last `n_labels` descriptions did to macro-F1, with its 95 % interval."""
 
     n_labels: int
     change: float
@@ -75,7 +75,7 @@ def learning_curve(
     judged: BoolMatrix,
     groups: IntVector,
     folds: IntVector,
-    fit_predict: FitPredict,
+    fit: Fit,
     *,
     chooser: Chooser,
     seed: int,
@@ -94,8 +94,7 @@ def learning_curve(
         Equal descriptions have equal numbers; a description counts from its first row on.
     folds : int64 array, shape (n_transactions,)
         From `split.grouped_folds`.
-    fit_predict : FitPredict
-        May be given rows in which a label has no positive.
+    fit : may be given rows in which a label has no positive, but never none.
     report : called with fits done and fits in all
     """
     _, first, places = np.unique(groups, return_index=True, return_inverse=True)
@@ -108,47 +107,36 @@ def learning_curve(
     predictions: dict[int, BoolMatrix] = {}
     for number, size in enumerate(wanted):
         known = rank_of_row < size
-        y_prob = np.zeros(y_true.shape, dtype=np.float32)
+        repeated = np.flatnonzero(known)[repeated_rows(groups[known])]
+        oof = OutOfFold(
+            y_prob=np.zeros(y_true.shape, dtype=np.float32),
+            folds=folds,
+            repeated=repeated,
+            y_seen=np.zeros((n_folds, repeated.size, y_true.shape[1]), dtype=np.float32),
+        )
+        predictions[size] = np.zeros(y_true.shape, dtype=np.bool_)
         for fold in range(n_folds):
             learned, held_out = np.flatnonzero(known & (folds != fold)), np.flatnonzero(folds == fold)
             if learned.size:
-                y_prob[held_out] = fit_predict(learned, held_out)
+                predict = fit(learned)
+                oof.y_prob[held_out], oof.y_seen[fold] = predict(held_out), predict(repeated)
             if report is not None:
                 report(number * n_folds + fold + 1, len(wanted) * n_folds)
-        y_pred = np.zeros(y_true.shape, dtype=np.bool_)
         for fold in range(n_folds):
-            others, held_out = np.flatnonzero(known & (folds != fold)), folds == fold
-            chosen = choose_thresholds(y_true[others], y_prob[others], judged[others], groups[others], chooser)
-            y_pred[held_out] = apply_thresholds(y_prob[held_out], [each.value for each in chosen])
-        predictions[size] = y_pred
-        points.append(CurvePoint(size, summarize(score_labels(y_true, y_pred, judged)).macro.f1))
+            others = known & (folds != fold)
+            chosen = chosen_on(oof, y_true, judged, groups, chooser, y_seen=oof.y_seen[fold], rows=others)
+            held_out = np.flatnonzero(folds == fold)
+            thresholds = [each.value for each in chosen]
+            predictions[size][held_out] = apply_thresholds(oof.y_prob[held_out], thresholds)
+        scores = score_labels(y_true, predictions[size], judged)
+        points.append(CurvePoint(size, summarize(scores).macro.f1))
     last = None
-    if len(wanted) > 1 and points[-1].macro_f1 is not None:
+    if len(wanted) > 1:
         before = wanted[-1] - LAST if wanted[-1] - LAST in predictions else wanted[-2]
-        last = LastMove(
-            wanted[-1] - before,
-            *paired_change(
-                y_true, judged, groups, before=predictions[before], after=predictions[wanted[-1]], seed=seed
-            ),
-        )
+        moved = f1_differences(y_true, predictions[before], predictions[wanted[-1]], judged, groups, seed=seed).macro
+        if moved.change is not None and moved.interval is not None:
+            last = LastMove(wanted[-1] - before, moved.change, *moved.interval)
     return LearningCurve(tuple(points), last, project(points))
-
-
-def paired_change(
-    y_true: BoolMatrix, judged: BoolMatrix, groups: IntVector, *, before: BoolMatrix, after: BoolMatrix, seed: int
-) -> tuple[float, float, float]:
-    """The change of macro-F1 between two predictions of the same rows, and its 90 % bootstrap interval.
-
-    Whole groups are drawn (Efron & Tibshirani 1993, chapter 8): rows of one description are no independent evidence.
-    """
-    _, places = np.unique(groups, return_inverse=True)
-    counts = [_counts_by_group(places, y_true, each, judged) for each in (before, after)]
-    n_groups = int(places.max()) + 1
-    drawn = np.random.default_rng(seed).multinomial(n_groups, np.full(n_groups, 1 / n_groups), REPLICATES)
-    draws = np.vstack([np.ones((1, n_groups)), drawn.astype(np.float64)])
-    changes = _macro(counts[1], draws) - _macro(counts[0], draws)
-    low, high = np.percentile(changes[1:], [_LOW, _HIGH])
-    return float(changes[0]), float(low), float(high)
 
 
 def project(points: Sequence[CurvePoint]) -> tuple[int, float] | None:
@@ -167,22 +155,3 @@ def project(points: Sequence[CurvePoint]) -> tuple[int, float] | None:
     # From the last point on: a projection that begins below what is there would be odd.
     gained = slope * (1 / np.sqrt(twice) - 1 / np.sqrt(n[-1]))
     return (twice, float(min(1.0, f1[-1] + gained))) if gained >= 0.001 else None
-
-
-def _counts_by_group(
-    places: npt.NDArray[np.intp], y_true: BoolMatrix, y_pred: BoolMatrix, judged: BoolMatrix
-) -> npt.NDArray[np.float64]:
-    """Hits, predictions and positives of each group and label: (3, n_groups, n_labels)."""
-    positive, predicted = y_true & judged, y_pred & judged
-    counts = np.zeros((3, int(places.max()) + 1, y_true.shape[1]))
-    for which, cells in enumerate((positive & predicted, predicted, positive)):
-        np.add.at(counts[which], places, cells)
-    return counts
-
-
-def _macro(counts: npt.NDArray[np.float64], draws: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Macro-F1 of each draw of groups, over the labels that have a positive in it."""
-    hits, predicted, positive = (draws @ each for each in counts)
-    scored = positive > 0
-    f1 = 2 * hits / np.maximum(predicted + positive, 1)
-    return np.asarray(np.where(scored, f1, 0).sum(axis=1) / np.maximum(np.count_nonzero(scored, axis=1), 1))

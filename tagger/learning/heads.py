@@ -12,12 +12,19 @@ from tagger.learning.recipe import HeadSettings
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh}
 
 
+class _Blank(nn.Linear):
+    """A linear layer whose weights come from a fit; PyTorch warns when it draws them for no feature at all."""
+
+    def reset_parameters(self) -> None:
+        """Draw nothing."""
+
+
 class Logistic(nn.Module):
-    """One linear layer: a logistic regression per label."""
+    """One linear layer: a logistic regression per label. Its weights are left to be filled in."""
 
     def __init__(self, n_features: int, n_labels: int) -> None:
         super().__init__()
-        self.output = nn.Linear(n_features, n_labels)
+        self.output = _Blank(n_features, n_labels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.output(x)
@@ -70,7 +77,7 @@ Head = Logistic | FeedForward
 
 
 def build_head(settings: HeadSettings, n_features: int, n_labels: int) -> Head:
-    """A head with PyTorch's default initial weights, drawn from the global generator.
+    """A head; the feed-forward one with PyTorch's default initial weights, drawn from the global generator.
 
     Raises
     ------

@@ -117,11 +117,17 @@ class LaterBatch:
     Attributes
     ----------
     y_pred : bool array, shape (n_transactions, n_labels)
+    from_memory : bool array of the same shape
+        The cells that memory answered; the others are predictions.
+    conflict : bool array, shape (n_transactions,)
+        Whether the verdicts that answered disagree on any label.
     share_remembered : float or None
         Share of the judged rows that memory answers; None without a judged row.
     """
 
     y_pred: BoolMatrix
+    from_memory: BoolMatrix
+    conflict: npt.NDArray[np.bool_]
     share_remembered: float | None
 
 
@@ -150,13 +156,15 @@ def later_batch_predictions(
     n_rows = y_true.shape[0]
     fold = np.random.default_rng(seed).permutation(n_rows) % n_folds
     answered = y_pred.copy()
-    remembered = np.zeros(n_rows, dtype=np.bool_)
+    from_memory = np.zeros_like(y_pred)
+    remembered, conflict = np.zeros(n_rows, dtype=np.bool_), np.zeros(n_rows, dtype=np.bool_)
     for k in range(n_folds):
         later, before = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
         memory = Memory.from_judged([keys[row] for row in before.tolist()], y_true[before], judged[before])
         answers = memory.lookup([keys[row] for row in later.tolist()])
         answered[later] = np.where(answers.judged, answers.y_true, y_pred[later])
+        from_memory[later], conflict[later] = answers.judged, answers.conflict
         remembered[later] = answers.found
     rows = judged.any(axis=1)
     share = float(remembered[rows].mean()) if rows.any() else None
-    return LaterBatch(answered, share)
+    return LaterBatch(answered, from_memory, conflict, share)

@@ -1,4 +1,4 @@
-"""Precision, recall and F1 over judged cells. What is undefined is None, never 0 or 1."""
+"""Scores over judged cells. What is undefined is None, never 0 or 1."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy.typing as npt
 BoolMatrix = npt.NDArray[np.bool_]
 FloatMatrix = npt.NDArray[np.float32]
 IntVector = npt.NDArray[np.int64]
+
+_CELLS_AT_ONCE = 65_536  # positives that are ranked at once: a few MB for each label
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,35 @@ class Summary:
 
     micro: PRF
     macro: Macro
+
+
+@dataclass(frozen=True)
+class RowScores:
+    """How well whole rows are served.
+
+    Attributes
+    ----------
+    exact_match : float or None
+        Share of the rows with every label judged whose labels are all right; None without such a row.
+    lrap : float or None
+        Label-ranking average precision (Tsoumakas, Katakis & Vlahavas 2010, doi:10.1007/978-0-387-09823-4_34): for each
+        label that a row has, the share of right ones among the labels that score at least as high, averaged over rows.
+    coverage : float or None
+        How many labels, from the highest score down, one has to go through on average to meet all that a row has
+        (the coverage error; 1 is best where every row has one label).
+    untagged : float or None
+        Share of the judged rows for which no judged label is predicted.
+    n_judged, n_fully_judged, n_ranked : int
+        Rows with a judged label; with all labels judged; with a judged positive, which `lrap` and `coverage` need.
+    """
+
+    exact_match: float | None
+    lrap: float | None
+    coverage: float | None
+    untagged: float | None
+    n_judged: int
+    n_fully_judged: int
+    n_ranked: int
 
 
 def label_score(true_positives: int, false_positives: int, false_negatives: int, n_judged: int) -> LabelScore:
@@ -125,6 +156,50 @@ def summarize(scores: Sequence[LabelScore]) -> Summary:
             labels_left_out=len(scores) - len(scored),
         ),
     )
+
+
+def score_rows(y_true: BoolMatrix, y_prob: FloatMatrix, y_pred: BoolMatrix, judged: BoolMatrix) -> RowScores:
+    """Score rows instead of labels.
+
+    Parameters
+    ----------
+    y_true, y_pred, judged : bool arrays, shape (n_transactions, n_labels)
+        Cells where `judged` is False are neither right nor wrong, and do not take part in the ranking.
+    y_prob : float32 array of the same shape
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    if not y_true.shape == y_prob.shape == y_pred.shape == judged.shape or y_true.ndim != 2:
+        raise ValueError(f"Shapes differ: {y_true.shape}, {y_prob.shape}, {y_pred.shape}, {judged.shape}.")
+    some = judged.any(axis=1)
+    every = judged.all(axis=1) & some  # without a label, a row has not been judged
+    rows, labels = np.nonzero(y_true & judged)
+    n_right, n_ranked_above = np.empty(rows.size), np.empty(rows.size)
+    for start in range(0, rows.size, _CELLS_AT_ONCE):
+        part = slice(start, start + _CELLS_AT_ONCE)
+        above = (y_prob[rows[part]] >= y_prob[rows[part], labels[part], np.newaxis]) & judged[rows[part]]
+        n_ranked_above[part] = np.count_nonzero(above, axis=1)
+        n_right[part] = np.count_nonzero(above & y_true[rows[part]], axis=1)
+    # Cells come row by row: one run of them for each row with a positive.
+    starts = np.flatnonzero(np.diff(rows, prepend=-1))
+    precision = np.add.reduceat(n_right / n_ranked_above, starts) if rows.size else np.empty(0)
+    depth = np.maximum.reduceat(n_ranked_above, starts) if rows.size else np.empty(0)
+    return RowScores(
+        exact_match=_share(np.all(y_true[every] == y_pred[every], axis=1)),
+        lrap=_share(precision / np.diff(np.append(starts, rows.size))),
+        coverage=_share(depth),
+        untagged=_share(~np.any(y_pred[some] & judged[some], axis=1)),
+        n_judged=int(np.count_nonzero(some)),
+        n_fully_judged=int(np.count_nonzero(every)),
+        n_ranked=starts.size,
+    )
+
+
+def _share(values: npt.NDArray[np.bool_] | npt.NDArray[np.float64]) -> float | None:
+    return float(values.mean()) if values.size else None
 
 
 def _prf(true_positives: int, false_positives: int, false_negatives: int) -> PRF:

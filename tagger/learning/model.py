@@ -1,70 +1,69 @@
-"""From embeddings to probabilities: the prepared input, the head, and the one place where sigmoid is applied."""
+"""From inputs to probabilities: the design matrix, the head, and the one place where sigmoid is applied."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from tagger.errors import BundleError, TrainingError
-from tagger.learning import pooling
+from tagger.learning.features import FeatureSpace
+from tagger.learning.inputs import Design, Inputs
 from tagger.learning.metrics import BoolMatrix, FloatMatrix, IntVector
-from tagger.learning.recipe import HeadSettings, Recipe, resolve
+from tagger.learning.names import NamePrior
+from tagger.learning.recipe import HeadSettings, Recipe, parts_of, resolve
 from tagger.learning.split import grouped_folds
+from tagger.learning.thresholds import positive_groups
 from tagger.learning.training import Cancelled, FittedHead, OnEpoch, Tensors, Validation, fit_head
 
-_ROWS_AT_ONCE = 65_536  # bounds the memory of prepared inputs: 200 MB at 768 features
+_ROWS_AT_ONCE = 16_384  # bounds the memory of design matrices: 50 MB at 768 features
 _HELD_OUT = 10  # early stopping looks at one in ten descriptions
 
 
 @dataclass(frozen=True)
 class Model:
-    """Everything between an embedding and its probabilities.
+    """Everything between inputs and their probabilities.
 
     Attributes
     ----------
-    features : str
-        The pooling: "cls", "mean" or "both".
-    centre : float32 array, shape (n_features,)
-        The training mean.
-    scale : float
-        What the centred inputs are divided by, one number for all dimensions: encoders have dead output dimensions,
-        whose own standard deviation (about 1e-9) would blow up rounding noise.
+    space : what was learned about the inputs themselves.
+    head : what was learned about the labels.
+    names : logits to start from; None where labels' names are not looked at.
     """
 
-    features: str
-    centre: npt.NDArray[np.float32]
-    scale: float
+    space: FeatureSpace
     head: FittedHead
+    names: NamePrior | None = None
 
     @classmethod
     def fit(
         cls,
-        embeddings: FloatMatrix,
+        inputs: Inputs,
         y_true: BoolMatrix,
         judged: BoolMatrix,
         recipe: Recipe,
         *,
         groups: IntVector | None = None,
+        label_embeddings: FloatMatrix | None = None,
         on_epoch: OnEpoch | None = None,
         cancelled: Cancelled | None = None,
-        validation: tuple[FloatMatrix, BoolMatrix, BoolMatrix] | None = None,
+        validation: tuple[Inputs, BoolMatrix, BoolMatrix] | None = None,
     ) -> Model:
-        """Fit on the judged cells.
+        """Fit on the judged cells. A row without one is as good as not there.
 
         Parameters
         ----------
-        embeddings : float32 array, shape (n_transactions, 2 * d)
-            Columns [cls | mean].
+        inputs : of n_transactions rows
         y_true, judged : bool arrays, shape (n_transactions, n_labels)
         groups : int64 array, shape (n_transactions,), optional
             Equal descriptions have equal numbers; without it every row is its own. Early stopping holds out one in
             ten of them, and an "auto" head depends on how many there are.
-        validation : embeddings, y_true and judged of other rows, optional
+        label_embeddings : float32 array, shape (n_labels, 2 * d), columns [cls | mean]
+            The labels' texts, for the feature `names`; without them it has no effect.
+        validation : inputs, y_true and judged of other rows, optional
             Scored for the reports only. Under early stopping the held-out rows take their place.
 
         Raises
@@ -74,29 +73,35 @@ class Model:
         CancelledError
             If `cancelled` answers True.
         """
-        if not embeddings.shape[0]:
-            raise TrainingError("There is no judged transaction to learn from.")
         if groups is None:
-            groups = np.arange(embeddings.shape[0], dtype=np.int64)
+            groups = np.arange(len(inputs), dtype=np.int64)
+        known: npt.NDArray[np.bool_] = np.asarray(judged.any(axis=1))
+        if not known.any():
+            raise TrainingError("There is no judged transaction to learn from.")
+        if not known.all():
+            inputs, y_true, judged, groups = inputs.take(known), y_true[known], judged[known], groups[known]
         recipe = resolve(recipe, np.unique(groups).size)
-        X = np.array(_select(embeddings, recipe.features), dtype=np.float32)
-        centre = X.mean(axis=0, dtype=np.float64).astype(np.float32)
-        X -= centre
-        # Equal inputs have no spread at all; 1 keeps them as they are.
-        scale = float(np.sqrt(np.mean(np.square(X), dtype=np.float64))) or 1.0
-        X /= np.float32(scale)
+        feedforward = recipe.head.kind == "feedforward"
+        space = FeatureSpace.fit(inputs, recipe.features, reduce=feedforward, seed=recipe.seed)
+        names = None
+        if "names" in parts_of(recipe.features) and label_embeddings is not None:
+            counts = positive_groups(y_true, judged, groups)
+            names = NamePrior.fit(inputs.embeddings, label_embeddings, counts, recipe.name_reliance)
+            # Before the first example, what was rejected says less of where a label belongs than its name does.
+            judged = judged & (counts > 0)
+        X = _design(space, names, inputs)
 
-        fitted: npt.NDArray[np.bool_] = np.ones(X.shape[0], dtype=np.bool_)
+        fitted: npt.NDArray[np.bool_] = np.ones(X.n_rows, dtype=np.bool_)
         scored: Validation | None = None
-        if recipe.head.early_stopping and recipe.head.kind == "feedforward":
+        if recipe.head.early_stopping and feedforward:
             fitted = grouped_folds(groups, y_true, judged, _HELD_OUT, recipe.seed) != 0
             if not fitted.any():
                 raise TrainingError("Early stopping needs at least two different descriptions.")
-            scored = Validation(X[~fitted], y_true[~fitted], judged[~fitted])
+            scored = Validation(X.take(~fitted), y_true[~fitted], judged[~fitted])
         elif validation is not None and on_epoch is not None:
-            scored = Validation(_prepare(validation[0], recipe.features, centre, scale), *validation[1:])
+            scored = Validation(_design(space, names, validation[0]), *validation[1:])
         head = fit_head(
-            X[fitted],
+            X if fitted.all() else X.take(fitted),
             y_true[fitted],
             judged[fitted],
             recipe.head,
@@ -105,20 +110,25 @@ class Model:
             cancelled=cancelled,
             validation=scored,
         )
-        return cls(recipe.features, centre, scale, head)
+        return cls(space, head, names)
 
-    def probabilities(self, embeddings: FloatMatrix) -> FloatMatrix:
-        """Probability of every label: float32 (n, 2 * d) gives float32 (n, n_labels), each finite and in [0, 1].
+    @property
+    def features(self) -> str:
+        """The sum of parts that the head looks at."""
+        return self.space.features
+
+    def probabilities(self, inputs: Inputs) -> FloatMatrix:
+        """Probability of every label: float32 (n, n_labels), each finite and in [0, 1].
 
         Raises
         ------
         ValueError
             If an embedding is not finite or has another width than the training's.
         """
-        out = np.empty((embeddings.shape[0], self.head.n_labels), dtype=np.float32)
-        for start in range(0, embeddings.shape[0], _ROWS_AT_ONCE):
+        out = np.empty((len(inputs), self.head.n_labels), dtype=np.float32)
+        for start in range(0, len(inputs), _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
-            X = _prepare(embeddings[rows], self.features, self.centre, self.scale)
+            X = _design(self.space, self.names, inputs.take(rows))
             out[rows] = torch.sigmoid(torch.from_numpy(self.head.logits(X))).numpy()
         if not np.isfinite(out).all():
             raise ValueError("A probability is not finite; neither, then, is an embedding.")
@@ -126,11 +136,10 @@ class Model:
 
     def tensors(self) -> Tensors:
         """Everything learned, by name; with features and head settings, `from_tensors` makes an equal model of it."""
-        return {
-            "centre": self.centre.copy(),
-            "scale": np.array([self.scale], dtype=np.float64),
-            **{f"head.{name}": value for name, value in self.head.tensors().items()},
-        }
+        tensors = self.space.tensors() | {f"head.{name}": value for name, value in self.head.tensors().items()}
+        if self.names is not None:
+            tensors |= {f"names.{name}": value for name, value in self.names.tensors().items()}
+        return tensors
 
     @classmethod
     def from_tensors(
@@ -148,23 +157,22 @@ class Model:
         BundleError
             If a tensor is missing or does not fit.
         """
-        head = FittedHead.from_tensors(
-            settings, {name.removeprefix("head."): value for name, value in tensors.items() if name.startswith("head.")}
-        )
-        try:
-            centre = np.array(tensors["centre"], dtype=np.float32)
-            scale = float(np.asarray(tensors["scale"], dtype=np.float64)[0])
-        except (KeyError, IndexError) as error:
-            raise BundleError("The model's centre or scale is missing.") from error
-        if centre.shape != (head.n_features,) or not (np.isfinite(scale) and scale > 0):
-            raise BundleError(f"The model's centre or scale does not fit its head ({head.n_features} features).")
-        return cls(features, centre, scale, head)
+        head = FittedHead.from_tensors(settings, _within("head.", tensors))
+        space = FeatureSpace.from_tensors(features, tensors)
+        n_dense, n_sparse = space.widths
+        if n_dense != head.n_features or n_sparse != head.n_sparse:
+            raise BundleError(f"The model's features do not fit its head ({head.n_features} + {head.n_sparse}).")
+        named = _within("names.", tensors)
+        names = NamePrior.from_tensors(named) if named else None
+        if names is not None and names.mean.size != head.n_labels:
+            raise BundleError("What was learned of the labels' names does not fit the head.")
+        return cls(space, head, names)
 
 
-def _prepare(embeddings: FloatMatrix, features: str, centre: npt.NDArray[np.float32], scale: float) -> FloatMatrix:
-    prepared: FloatMatrix = (_select(embeddings, features) - centre) / np.float32(scale)
-    return prepared
+def _design(space: FeatureSpace, names: NamePrior | None, inputs: Inputs) -> Design:
+    X = space.transform(inputs)
+    return X if names is None else replace(X, offset=names.offset(inputs.embeddings))
 
 
-def _select(embeddings: FloatMatrix, features: str) -> FloatMatrix:
-    return pooling.select(embeddings, cast("pooling.Pooling", features))  # which refuses what it does not know
+def _within(prefix: str, tensors: Mapping[str, npt.NDArray[np.generic]]) -> Tensors:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-Pooling = Literal["cls", "mean", "both"]
-POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
+from tagger.learning.recipe import POOLINGS, Pooling
 
 
 def pool(hidden: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
+from typing import Any, Literal, cast, get_args
 
 from tagger.errors import SettingError
 
-POOLINGS = ("cls", "mean", "both")
+Pooling = Literal["cls", "mean", "both"]
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
+# What a head may look at besides: words and character n-grams, sign and size of the amount, weekday and day of the
+# month, the account. `names` starts each label from how near its name is to the description; `plain` strips
+# descriptions down to the merchant before anything looks at them.
+EXTRAS = ("lexical", "amount", "date", "account", "names", "plain")
 HEAD_KINDS = ("auto", "logistic", "feedforward")
 ACTIVATIONS = ("relu", "gelu", "tanh")
 NORMALIZATIONS = ("none", "layer", "batch")
@@ -17,6 +22,10 @@ CLASS_WEIGHTS = ("none", "balanced")
 
 # Below it the logistic head is better by .05 to .08 macro-F1 and trains in seconds; near 10,000 the two tie.
 FEEDFORWARD_FROM_GROUPS = 5_000
+
+DEFAULT_FEATURES = "both+lexical+amount+names"
+# 1 / C of scikit-learn, on embeddings whose root mean square is 1; beside words they are listened to less.
+L2, L2_LEXICAL = 10.0, 100.0
 
 
 @dataclass(frozen=True)
@@ -33,9 +42,7 @@ class HeadSettings:
     """
 
     kind: str = "logistic"
-    # 1 / C of scikit-learn, on inputs whose root mean square is 1. On card descriptions 1 is best at 1,000 rows, 30 at
-    # 6,000; 10 loses .014 macro-F1 at most on either.
-    l2: float = 10.0
+    l2: float | None = None  # 1 / C of scikit-learn; None is chosen by features and amount of data, see `resolve`
     widths: tuple[int, ...] = (128, 64)
     activation: str = "relu"
     dropout: float = 0.1
@@ -55,7 +62,8 @@ class HeadSettings:
         _known("class weight", self.class_weight, CLASS_WEIGHTS)
         object.__setattr__(self, "widths", tuple(int(width) for width in self.widths))
         _check("widths", self.widths, all(width > 0 for width in self.widths), "positive whole numbers")
-        _check("l2", self.l2, math.isfinite(self.l2) and self.l2 > 0, "a positive number")
+        valid_l2 = self.l2 is None or (math.isfinite(self.l2) and self.l2 > 0)
+        _check("l2", self.l2, valid_l2, "a positive number")
         _check("dropout", self.dropout, 0 <= self.dropout < 1, "a number from 0 up to, but not, 1")
         _check("weight_decay", self.weight_decay, 0 <= self.weight_decay < math.inf, "0 or a positive number")
         _check("learning_rate", self.learning_rate, 0 < self.learning_rate < math.inf, "a positive number")
@@ -73,14 +81,17 @@ class Recipe:
         If the features or a number mean nothing. `thresholds` is read by `thresholds.parse_chooser`.
     """
 
-    features: str = "both"
+    features: str = "auto"
     head: HeadSettings = field(default_factory=HeadSettings)
-    thresholds: str = "grid"
+    thresholds: str = "auto"
+    # Logits per standard deviation that a label's name adds where it lies unusually near, before it has an example.
+    name_reliance: float = 1.0
     seed: int = 0
     n_folds: int = 5
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "features", parse_features(self.features))
+        _check("name_reliance", self.name_reliance, 0 <= self.name_reliance < math.inf, "0 or a positive number")
         _check("seed", self.seed, 0 <= self.seed < 2**32, "a whole number from 0 to 4294967295")
         _check("n_folds", self.n_folds, self.n_folds >= 2, "a whole number from 2 up")
 
@@ -113,24 +124,38 @@ class Recipe:
 
 
 def parse_features(text: str) -> str:
-    """The pooling named by a sum such as `cls`, `mean`, `cls+mean` or `both`; `auto` stays `auto`.
+    """The features named by a sum such as `mean`, `both+lexical` or `lexical+amount`, in one order; `auto` stays.
+
+    `cls+mean` is `both`.
 
     Raises
     ------
     SettingError
-        If a part is unknown, or known but not available.
+        If a part is unknown, two poolings exclude each other, or nothing is left that tells descriptions apart.
     """
-    choices = f"Choose auto, {', '.join(POOLINGS)}, or cls+mean (the same as both)."
-    parts = {part.strip().casefold() for part in text.split("+")}
-    if parts == {"auto"}:
+    choices = f"Choose auto, or a sum of {', '.join((*POOLINGS, *EXTRAS))}, such as both+lexical."
+    named = {part.strip().casefold() for part in text.split("+")}
+    if named == {"auto"}:
         return "auto"
-    unavailable = parts & {"lexical", "amount"}
-    if unavailable:
-        raise SettingError(f"Features {', '.join(sorted(unavailable))} are not available yet.", hint=choices)
-    if not parts <= set(POOLINGS):
-        unknown = ", ".join(repr(part) for part in sorted(parts - set(POOLINGS)))
+    if not named <= {*POOLINGS, *EXTRAS}:
+        unknown = ", ".join(repr(part) for part in sorted(named - {*POOLINGS, *EXTRAS}))
         raise SettingError(f"Unknown features {unknown}.", hint=choices)
-    return parts.pop() if len(parts) == 1 else "both"
+    pooled = named & set(POOLINGS)
+    if not pooled and "lexical" not in named:
+        raise SettingError(f"Features {text!r} see no description.", hint=choices)
+    pooling = [pooled.pop() if len(pooled) == 1 else "both"] if pooled else []
+    return "+".join([*pooling, *(part for part in EXTRAS if part in named)])
+
+
+def parts_of(features: str) -> frozenset[str]:
+    """The parts of parsed features."""
+    return frozenset(features.split("+"))
+
+
+def pooling_of(features: str) -> Pooling | None:
+    """The pooling among parsed features; None if no embedding is looked at."""
+    found = parts_of(features) & set(POOLINGS)
+    return cast("Pooling", next(iter(found))) if found else None
 
 
 def parse_head(text: str) -> str:
@@ -154,14 +179,20 @@ def resolve(recipe: Recipe, n_groups: int) -> Recipe:
     n_groups : int
         Distinct descriptions to learn from. Repeats of a description teach nothing new, so rows do not count.
     """
+    features = DEFAULT_FEATURES if recipe.features == "auto" else recipe.features
     kind = recipe.head.kind
     if kind == "auto":
-        kind = "logistic" if n_groups < FEEDFORWARD_FROM_GROUPS else "feedforward"
+        # Words and embeddings together leave a feed-forward head nothing to find at any size that was measured.
+        embeddings_only = "lexical" not in parts_of(features)
+        kind = "feedforward" if embeddings_only and n_groups >= FEEDFORWARD_FROM_GROUPS else "logistic"
+    l2 = recipe.head.l2
+    if l2 is None:
+        l2 = L2_LEXICAL if "lexical" in parts_of(features) else L2
     return replace(
         recipe,
-        features="both" if recipe.features == "auto" else recipe.features,
-        head=replace(recipe.head, kind=kind),
-        thresholds="grid" if recipe.thresholds == "auto" else recipe.thresholds,
+        features=features,
+        head=replace(recipe.head, kind=kind, l2=l2),
+        thresholds="blended" if recipe.thresholds == "auto" else recipe.thresholds,
     )
 
 

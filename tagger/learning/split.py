@@ -8,7 +8,15 @@ import numpy.typing as npt
 from tagger.learning.metrics import BoolMatrix, IntVector
 
 
-def grouped_folds(groups: IntVector, y_true: BoolMatrix, judged: BoolMatrix, n_folds: int, seed: int) -> IntVector:
+def grouped_folds(
+    groups: IntVector,
+    y_true: BoolMatrix,
+    judged: BoolMatrix,
+    n_folds: int,
+    seed: int,
+    *,
+    kept: IntVector | None = None,
+) -> IntVector:
     """Give every row a fold so that a group is never divided and labels are spread evenly.
 
     Iterative stratification (Sechidis, Tsoumakas & Vlahavas 2011, doi:10.1007/978-3-642-23808-6_10), over groups
@@ -24,6 +32,9 @@ def grouped_folds(groups: IntVector, y_true: BoolMatrix, judged: BoolMatrix, n_f
     y_true, judged : bool arrays, shape (n_transactions, n_labels)
     n_folds : int
         With fewer groups than folds there are as many folds as groups.
+    kept : int64 array, shape (n_transactions,), optional
+        Folds from before; -1 for rows that had none. A group stays where its first such row was, so that two trainings
+        can be compared on the same folds; only the others are divided, and even out what they find.
 
     Returns
     -------
@@ -34,6 +45,8 @@ def grouped_folds(groups: IntVector, y_true: BoolMatrix, judged: BoolMatrix, n_f
     ValueError
         If shapes do not fit or `n_folds` is below 1.
     """
+    if kept is not None and kept.shape != groups.shape:
+        raise ValueError(f"Shapes do not fit: {kept.shape} kept folds for {groups.shape} groups.")
     if y_true.shape != judged.shape or groups.shape != y_true.shape[:1]:
         raise ValueError(f"Shapes do not fit: {groups.shape}, {y_true.shape}, {judged.shape}.")
     if n_folds < 1:
@@ -48,7 +61,11 @@ def grouped_folds(groups: IntVector, y_true: BoolMatrix, judged: BoolMatrix, n_f
     has_label = _rarer_verdicts(group_of_row, y_true, judged, n_groups)
     # Large groups first, so that small ones can even out; equal sizes in an order drawn from the seed.
     order = np.lexsort((np.random.default_rng(seed).random(n_groups), -sizes))
-    fold_of_group = _assign(has_label[order], sizes[order], n_folds)
+    before = np.full(n_groups, -1, dtype=np.int64)
+    if kept is not None:
+        rows = np.flatnonzero((kept >= 0) & (kept < n_folds))[::-1]  # from the last, so that the first one stays
+        before[group_of_row[rows]] = kept[rows]
+    fold_of_group = _assign(has_label[order], sizes[order], before[order], n_folds)
     _fill_empty(fold_of_group, sizes[order], n_folds)
     fold = np.empty(n_groups, dtype=np.int64)
     fold[order] = fold_of_group
@@ -66,8 +83,8 @@ def _rarer_verdicts(
     return has_label
 
 
-def _assign(has_label: BoolMatrix, sizes: npt.NDArray[np.intp], n_folds: int) -> IntVector:
-    fold_of_group = np.full(sizes.size, -1, dtype=np.int64)
+def _assign(has_label: BoolMatrix, sizes: npt.NDArray[np.intp], before: IntVector, n_folds: int) -> IntVector:
+    fold_of_group = before.copy()
     left = np.count_nonzero(has_label, axis=0).tolist()
     missing = [[count / n_folds] * n_folds for count in left]
     missing_rows = [float(sizes.sum()) / n_folds] * n_folds
@@ -75,6 +92,16 @@ def _assign(has_label: BoolMatrix, sizes: npt.NDArray[np.intp], n_folds: int) ->
     labels_of = _lists(has_label)
     groups_of = _lists(has_label.T)
     folds = range(n_folds)
+
+    def put(group: int, fold: int) -> None:
+        fold_of_group[group] = fold
+        missing_rows[fold] -= float(sizes[group])
+        for label in labels_of[group]:
+            missing[label][fold] -= 1.0
+            left[label] -= 1
+
+    for group in np.flatnonzero(before >= 0).tolist():
+        put(group, int(before[group]))
     while remaining := [label for label, count in enumerate(left) if count]:
         label = min(remaining, key=left.__getitem__)
         wanted = missing[label]
@@ -83,15 +110,9 @@ def _assign(has_label: BoolMatrix, sizes: npt.NDArray[np.intp], n_folds: int) ->
                 continue
             size = float(sizes[group])
             fold = max(folds, key=lambda k: (missing_rows[k] + slack >= size, round(wanted[k], 9), missing_rows[k]))
-            fold_of_group[group] = fold
-            missing_rows[fold] -= size
-            for other in labels_of[group]:
-                missing[other][fold] -= 1.0
-                left[other] -= 1
+            put(group, fold)
     for group in np.flatnonzero(fold_of_group < 0).tolist():
-        fold = max(folds, key=missing_rows.__getitem__)
-        fold_of_group[group] = fold
-        missing_rows[fold] -= float(sizes[group])
+        put(group, max(folds, key=missing_rows.__getitem__))
     return fold_of_group
 
 

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from tagger.errors import BundleError, CancelledError, TrainingError
 from tagger.learning.heads import Head, build_head
+from tagger.learning.inputs import Design
 from tagger.learning.lbfgs import MAX_ITERATIONS, Iterate, minimize
 from tagger.learning.metrics import BoolMatrix, FloatMatrix, score_labels, summarize
 from tagger.learning.recipe import HeadSettings
@@ -30,6 +31,7 @@ ITERATIONS_PER_REPORT = 5  # of the logistic head
 SMALL_BATCH = 256
 
 EARLY_STOPPING_PATIENCE = 3  # epochs without a lower validation loss
+_SPARSE = "sparse.weight"
 _ROWS_AT_ONCE = 65_536  # bounds the memory that applying a head takes
 
 
@@ -63,42 +65,60 @@ Cancelled = Callable[[], bool]
 
 @dataclass(frozen=True)
 class Validation:
-    """Rows that are scored during a fit: X (n, n_features); y_true and judged (n, n_labels)."""
+    """Rows that are scored during a fit; y_true and judged are (n, n_labels)."""
 
-    X: FloatMatrix
+    X: Design
     y_true: BoolMatrix
     judged: BoolMatrix
 
 
 @dataclass(frozen=True)
 class FittedHead:
-    """A head that has been fitted, ready to be applied or stored."""
+    """A head that has been fitted, ready to be applied or stored.
+
+    `sparse_weight` is float32 (n_sparse, n_labels), for the sparse columns of a logistic head; else None.
+    """
 
     settings: HeadSettings
     module: Head
+    sparse_weight: FloatMatrix | None = None
 
     @property
     def n_features(self) -> int:
+        """Dense features."""
         return _first_weight(dict(self.module.named_parameters())).shape[1]
+
+    @property
+    def n_sparse(self) -> int:
+        return 0 if self.sparse_weight is None else int(self.sparse_weight.shape[0])
 
     @property
     def n_labels(self) -> int:
         return self.module.output.out_features
 
-    def logits(self, X: FloatMatrix) -> FloatMatrix:
-        """Logits of prepared inputs: float32 (n, n_features) gives float32 (n, n_labels)."""
-        if X.ndim != 2 or X.shape[1] != self.n_features:
-            raise ValueError(f"The head takes {self.n_features} features, not {X.shape}.")
-        out = np.empty((X.shape[0], self.n_labels), dtype=np.float32)
+    def logits(self, X: Design) -> FloatMatrix:
+        """Logits of a design matrix, float32 (n, n_labels)."""
+        if X.dense.ndim != 2 or X.dense.shape[1] != self.n_features or X.n_sparse != self.n_sparse:
+            raise ValueError(
+                f"The head takes {self.n_features} + {self.n_sparse} features, not {X.dense.shape} and {X.n_sparse}."
+            )
+        out = np.empty((X.n_rows, self.n_labels), dtype=np.float32)
         with torch.inference_mode():
-            for start in range(0, X.shape[0], _ROWS_AT_ONCE):
+            for start in range(0, X.n_rows, _ROWS_AT_ONCE):
                 rows = slice(start, start + _ROWS_AT_ONCE)
-                out[rows] = self.module(_tensor(X[rows])).numpy()
+                out[rows] = self.module(_tensor(X.dense[rows])).numpy()
+        if self.sparse_weight is not None and X.sparse is not None:
+            out += X.sparse @ self.sparse_weight
+        if X.offset is not None:
+            out += X.offset
         return out
 
     def tensors(self) -> Tensors:
         """Everything learned, by name; with the settings, `from_tensors` makes an equal head of it."""
-        return {name: value.detach().cpu().numpy().copy() for name, value in self.module.state_dict().items()}
+        tensors = {name: value.detach().cpu().numpy().copy() for name, value in self.module.state_dict().items()}
+        if self.sparse_weight is not None:
+            tensors[_SPARSE] = self.sparse_weight.astype(np.float16)
+        return tensors
 
     @classmethod
     def from_tensors(cls, settings: HeadSettings, tensors: Mapping[str, npt.NDArray[np.generic]]) -> FittedHead:
@@ -109,7 +129,8 @@ class FittedHead:
         BundleError
             If the tensors do not fit the settings.
         """
-        state = {name: torch.from_numpy(np.array(value)) for name, value in tensors.items()}
+        state = {name: torch.from_numpy(np.array(value)) for name, value in tensors.items() if name != _SPARSE}
+        sparse_weight = np.asarray(tensors[_SPARSE], dtype=np.float32) if _SPARSE in tensors else None
         try:
             n_features, n_labels = _first_weight(state).shape[1], state["output.bias"].shape[0]
             # No memory and, above all, no draw from the generator of a training that runs in another thread.
@@ -118,11 +139,13 @@ class FittedHead:
             module.load_state_dict(state, assign=True)
         except (KeyError, IndexError, RuntimeError) as error:
             raise BundleError(f"The head's tensors do not fit its settings ({settings.kind}).") from error
-        return cls(settings, module.requires_grad_(requires_grad=False).eval())
+        if sparse_weight is not None and (sparse_weight.ndim != 2 or sparse_weight.shape[1] != n_labels):
+            raise BundleError("The head's sparse weights do not fit its labels.")
+        return cls(settings, module.requires_grad_(requires_grad=False).eval(), sparse_weight)
 
 
 def fit_head(
-    X: FloatMatrix,
+    X: Design,
     y_true: BoolMatrix,
     judged: BoolMatrix,
     settings: HeadSettings,
@@ -136,8 +159,8 @@ def fit_head(
 
     Parameters
     ----------
-    X : float32 array, shape (n_transactions, n_features)
-        Prepared inputs: centred, root mean square about 1.
+    X : of n_transactions rows
+        Dense columns centered, their root mean square about 1. Only the logistic head takes sparse ones.
     y_true, judged : bool arrays, shape (n_transactions, n_labels)
         Cells where `judged` is False contribute nothing.
     seed : int
@@ -148,12 +171,12 @@ def fit_head(
     Returns
     -------
     The head. A label without a judged positive or without a judged negative gets a constant: the share of "yes" among
-    its verdicts and `IMAGINED_NEGATIVES` more "no".
+    its verdicts and `IMAGINED_NEGATIVES` more "no"; one without any verdict, the mean share of the labels that have.
 
     Raises
     ------
     TrainingError
-        If there is no row, or a single one where batch normalisation needs two.
+        If there is no row, or a single one where batch normalization needs two.
     CancelledError
         If `cancelled` answers True.
     ValueError
@@ -165,6 +188,9 @@ def fit_head(
     mass = judged.astype(np.float32)
     positive, negative = (np.count_nonzero(said & judged, axis=0).astype(np.float64) for said in (y_true, ~y_true))
     prior = (positive + IMAGINED_POSITIVES) / (positive + negative + IMAGINED_NEGATIVES)
+    verdicts = positive + negative
+    if np.any(verdicts > 0):
+        prior[verdicts == 0] = np.mean(prior[verdicts > 0])
     constant = (positive == 0) | (negative == 0)
     mass[:, constant] = 0.0
     if settings.class_weight == "balanced":
@@ -176,16 +202,20 @@ def fit_head(
     spare = max(1, torch.get_num_threads() - 1)
     if settings.kind == "logistic":
         with _threads(spare):
-            module = _fit_logistic(_tensor(X), y_true, mass, settings, watch)
+            module, sparse_weight = _fit_logistic(X, y_true, mass, settings, watch)
     else:
         with _threads(1 if settings.batch_size <= SMALL_BATCH else spare):
-            module = _fit_feedforward(_tensor(X), y_true, mass, settings, watch, seed=seed)
+            module, sparse_weight = _fit_feedforward(X, y_true, mass, settings, watch, seed=seed), None
     with torch.no_grad():
         learned = torch.from_numpy(~constant)
         module.output.weight *= learned[:, None]
         logit = torch.from_numpy((np.log(prior) - np.log1p(-prior)).astype(np.float32))
         module.output.bias.copy_(torch.where(learned, module.output.bias, logit))
-    return FittedHead(settings, module.requires_grad_(requires_grad=False).eval())
+    if sparse_weight is not None:
+        sparse_weight *= ~constant
+        # Rounded as it will be stored, so that a run predicts what it was scored with.
+        sparse_weight = sparse_weight.astype(np.float16).astype(np.float32)
+    return FittedHead(settings, module.requires_grad_(requires_grad=False).eval(), sparse_weight)
 
 
 def masked_loss(logits: torch.Tensor, target: torch.Tensor, mass: torch.Tensor) -> torch.Tensor:
@@ -206,14 +236,13 @@ class _Watch:
         if self.cancelled is not None and self.cancelled():
             raise CancelledError("Training was stopped.")
 
-    def report(self, epoch: int, n_epochs: int, loss: float, logits: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    def report(self, epoch: int, n_epochs: int, loss: float, logits: Callable[[Design], FloatMatrix]) -> None:
         if self.on_epoch is None:
             return
         f1 = None
         if self.validation is not None:
-            with torch.inference_mode():
-                # A logit of 0 is a probability of 0.5.
-                y_pred = (logits(_tensor(self.validation.X)) >= 0).numpy()
+            # A logit of 0 is a probability of 0.5.
+            y_pred = logits(self.validation.X) >= 0
             f1 = summarize(score_labels(self.validation.y_true, y_pred, self.validation.judged)).micro.f1
         self.on_epoch(EpochReport(epoch, n_epochs, loss, f1))
 
@@ -222,11 +251,14 @@ class _Watch:
 
 
 def _fit_feedforward(
-    X: torch.Tensor, y_true: BoolMatrix, mass: FloatMatrix, settings: HeadSettings, watch: _Watch, *, seed: int
+    design: Design, y_true: BoolMatrix, mass: FloatMatrix, settings: HeadSettings, watch: _Watch, *, seed: int
 ) -> Head:
+    if design.sparse is not None:
+        raise ValueError("A feed-forward head takes dense features only.")
+    X, offset = _tensor(design.dense), _offset(design)
     n_rows = X.shape[0]
     if settings.normalization == "batch" and n_rows < 2:
-        raise TrainingError("Batch normalisation needs at least two transactions.")
+        raise TrainingError("Batch normalization needs at least two transactions.")
     target, weights = torch.from_numpy(y_true.astype(np.float32)), torch.from_numpy(mass)
     anything_to_learn = bool(mass.any())
     with torch.random.fork_rng(devices=[]):
@@ -245,14 +277,17 @@ def _fit_feedforward(
                 if not n_cells:
                     continue
                 optimizer.zero_grad()
-                loss = masked_loss(module(X[rows]), target[rows], batch_mass)
+                logits = module(X[rows]) if offset is None else module(X[rows]) + offset[rows]
+                loss = masked_loss(logits, target[rows], batch_mass)
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 total += float(loss.detach()) * n_cells
                 total_mass += n_cells
             module.eval()
             stop = best is not None and best.is_enough()
-            watch.report(epoch, epoch if stop else settings.epochs, total / total_mass, module)
+            watch.report(
+                epoch, epoch if stop else settings.epochs, total / total_mass, FittedHead(settings, module).logits
+            )
             if stop:
                 break
         if best is not None:
@@ -270,7 +305,7 @@ def _optimizer(module: Head, settings: HeadSettings) -> torch.optim.Optimizer:
 
 def _batches(n_rows: int, settings: HeadSettings) -> list[torch.Tensor]:
     batches = list(torch.split(torch.randperm(n_rows), settings.batch_size))
-    # The variance of a single row is undefined, so batch normalisation refuses it.
+    # The variance of a single row is undefined, so batch normalization refuses it.
     if settings.normalization == "batch" and len(batches) > 1 and batches[-1].numel() == 1:
         batches[-2:] = [torch.cat(batches[-2:])]
     return batches
@@ -282,7 +317,7 @@ class _Best:
     def __init__(self, module: Head, validation: Validation | None) -> None:
         assert validation is not None  # noqa: S101 - fit_head has refused it
         self._module = module
-        self._X = _tensor(validation.X)
+        self._X, self._offset = _tensor(validation.X.dense), _offset(validation.X)
         self._target = torch.from_numpy(validation.y_true.astype(np.float32))
         self._mass = torch.from_numpy(validation.judged.astype(np.float32))
         self._loss = float("inf")
@@ -292,7 +327,10 @@ class _Best:
     def is_enough(self) -> bool:
         """Look at the module as it is; True when it has not improved for too long."""
         with torch.no_grad():
-            loss = float(masked_loss(self._module(self._X), self._target, self._mass))
+            logits = self._module(self._X)
+            if self._offset is not None:
+                logits = logits + self._offset
+            loss = float(masked_loss(logits, self._target, self._mass))
         self._waited += 1
         if loss < self._loss:
             self._loss, self._waited = loss, 0
@@ -308,48 +346,69 @@ class _Best:
 
 
 def _fit_logistic(
-    X: torch.Tensor, y_true: BoolMatrix, mass: FloatMatrix, settings: HeadSettings, watch: _Watch
-) -> Head:
-    rows, positive, all_mass = _collapse(X, y_true, mass)
+    design: Design, y_true: BoolMatrix, mass: FloatMatrix, settings: HeadSettings, watch: _Watch
+) -> tuple[Head, FloatMatrix | None]:
+    if settings.l2 is None:
+        raise ValueError("The penalty is not resolved.")
+    rows, positive, all_mass = _collapse(design, y_true, mass)
+
+    def head_of(now: Iterate) -> FittedHead:
+        with torch.device("meta"):
+            module = build_head(settings, design.dense.shape[1], y_true.shape[1])
+        module.load_state_dict({"output.weight": now.weight.T.contiguous(), "output.bias": now.bias}, assign=True)
+        return FittedHead(settings, module, None if rows.sparse is None else now.sparse_weight.numpy())
 
     def report(now: Iterate, n_epochs: int) -> None:
-        watch.report(
-            -(-now.iteration // ITERATIONS_PER_REPORT), n_epochs, now.loss, lambda x: x @ now.weight + now.bias
-        )
+        watch.report(-(-now.iteration // ITERATIONS_PER_REPORT), n_epochs, now.loss, head_of(now).logits)
 
     def on_iteration(iteration: int, iterate: Callable[[], Iterate]) -> None:
         watch.stop_if_cancelled()
-        if iteration and iteration % ITERATIONS_PER_REPORT == 0:
+        if iteration and iteration % ITERATIONS_PER_REPORT == 0 and watch.on_epoch is not None:
             report(iterate(), MAX_ITERATIONS // ITERATIONS_PER_REPORT)
 
-    end = minimize(rows, positive, all_mass, settings.l2, on_iteration)
+    end = minimize(
+        _tensor(rows.dense),
+        rows.sparse,
+        positive,
+        all_mass,
+        l2=settings.l2,
+        on_iteration=on_iteration,
+        offset=_offset(rows),
+    )
     report(end, max(1, -(-end.iteration // ITERATIONS_PER_REPORT)))
-    with torch.device("meta"):
-        module = build_head(settings, X.shape[1], y_true.shape[1])
-    module.load_state_dict({"output.weight": end.weight.T.contiguous(), "output.bias": end.bias}, assign=True)
-    return module
+    head = head_of(end)
+    return head.module, head.sparse_weight
 
 
-def _collapse(
-    X: torch.Tensor, y_true: BoolMatrix, mass: FloatMatrix
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Distinct rows of X, with the mass of their positives and of all their cells.
+def _collapse(design: Design, y_true: BoolMatrix, mass: FloatMatrix) -> tuple[Design, torch.Tensor, torch.Tensor]:
+    """Distinct rows, with the mass of their positives and of all their cells.
 
     The objective is the same at a fraction of the work, since most transactions repeat a description.
     """
     numbers: dict[bytes, int] = {}
-    code = np.array([numbers.setdefault(row.tobytes(), len(numbers)) for row in X.numpy()], dtype=np.int64)
+    code = np.array([numbers.setdefault(row, len(numbers)) for row in _contents(design)], dtype=np.int64)
     positive = mass * y_true
-    if len(numbers) == X.shape[0]:
-        return X, torch.from_numpy(positive), torch.from_numpy(mass)
+    if len(numbers) == design.n_rows:
+        return design, torch.from_numpy(positive), torch.from_numpy(mass)
     index = torch.from_numpy(code)
     _, first = np.unique(code, return_index=True)
     empty = torch.zeros(len(numbers), mass.shape[1])
     return (
-        X[torch.from_numpy(first)],
+        design.take(first),
         empty.index_add(0, index, torch.from_numpy(positive)),
         empty.index_add(0, index, torch.from_numpy(mass)),
     )
+
+
+def _contents(design: Design) -> Iterator[bytes]:
+    """Each row as bytes that equal rows share."""
+    columns = design.sparse
+    for row in range(design.n_rows):
+        content = design.dense[row].tobytes()
+        if columns is not None:
+            part = slice(columns.indptr[row], columns.indptr[row + 1])
+            content += columns.indices[part].tobytes() + columns.data[part].tobytes()
+        yield content if design.offset is None else content + design.offset[row].tobytes()
 
 
 @contextmanager
@@ -372,17 +431,21 @@ def _balance(y_true: BoolMatrix, positive: npt.NDArray[np.float64], negative: np
     return np.where(y_true, for_yes, for_no).astype(np.float32)
 
 
-def _check(X: FloatMatrix, y_true: BoolMatrix, judged: BoolMatrix) -> None:
-    if X.ndim != 2 or y_true.shape != judged.shape or y_true.ndim != 2 or X.shape[0] != y_true.shape[0]:
-        raise ValueError(f"Shapes do not fit: {X.shape}, {y_true.shape}, {judged.shape}.")
-    if not X.shape[0] or not y_true.shape[1]:
-        raise TrainingError(f"Nothing to learn from: {X.shape[0]} transactions, {y_true.shape[1]} labels.")
-    if not np.isfinite(X).all():
+def _check(X: Design, y_true: BoolMatrix, judged: BoolMatrix) -> None:
+    if X.dense.ndim != 2 or y_true.shape != judged.shape or y_true.ndim != 2 or X.n_rows != y_true.shape[0]:
+        raise ValueError(f"Shapes do not fit: {X.dense.shape}, {y_true.shape}, {judged.shape}.")
+    if not X.n_rows or not y_true.shape[1]:
+        raise TrainingError(f"Nothing to learn from: {X.n_rows} transactions, {y_true.shape[1]} labels.")
+    if not np.isfinite(X.dense).all():
         raise ValueError("An input is not finite.")
 
 
 def _first_weight(state: Mapping[str, torch.Tensor]) -> torch.Tensor:
     return state.get("hidden.0.linear.weight", state["output.weight"])
+
+
+def _offset(X: Design) -> torch.Tensor | None:
+    return None if X.offset is None else _tensor(X.offset)
 
 
 def _tensor(array: FloatMatrix) -> torch.Tensor:

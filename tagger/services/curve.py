@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagger.errors import TrainingError
-from tagger.learning.curve import SMALLEST, learning_curve
-from tagger.learning.recipe import Recipe, resolve
+from tagger.learning.recipe import Recipe, parts_of, resolve
 from tagger.learning.split import grouped_folds
 from tagger.learning.thresholds import parse_chooser
+from tagger.services.inputs import gather_inputs, name_embeddings
 from tagger.services.progress import Progress
 from tagger.services.store import Store
 from tagger.services.training import TrainingSet, training_set
@@ -42,6 +42,7 @@ def measure(store: Store, progress: Progress) -> dict[str, Any]:
         If someone asked to stop.
     """
     # torch is imported where it is used: most screens need none of it.
+    from tagger.learning.curve import SMALLEST, learning_curve  # noqa: PLC0415
     from tagger.learning.model import Model  # noqa: PLC0415
 
     view = store.view()
@@ -53,27 +54,35 @@ def measure(store: Store, progress: Progress) -> dict[str, Any]:
         )
     recipe = resolve(_recipe(store), data.n_groups)
     data = _in_order(store, view, data, recipe.seed)
-    texts = [view.columns.texts[place] for place in view.columns.text_index[data.rows].tolist()]
-    vectors, _ = store.encoding.embed(texts, progress)
+    inputs, _ = gather_inputs(store.encoding, view.columns.facts.take(data.rows), recipe.features, progress)
+    label_embeddings = name_embeddings(
+        store.encoding,
+        [(view.labels[column].name, view.labels[column].definition) for column in data.columns],
+        recipe.features,
+        progress,
+    )
+    if "lexical" in parts_of(recipe.features):
+        _ = inputs.ngrams  # once for all fits
 
-    def fit_predict(learned: NDArray[np.int64], held_out: NDArray[np.int64]) -> NDArray[np.float32]:
+    def fit(learned: NDArray[np.int64]) -> Callable[[NDArray[np.int64]], NDArray[np.float32]]:
         progress.check()
         model = Model.fit(
-            vectors[learned],
+            inputs.take(learned),
             data.y_true[learned],
             data.judged[learned],
             recipe,
             groups=data.groups[learned],
+            label_embeddings=label_embeddings,
             cancelled=progress.cancelled,
         )
-        return model.probabilities(vectors[held_out])
+        return lambda rows: model.probabilities(inputs.take(rows))
 
     curve = learning_curve(
         data.y_true,
         data.judged,
         data.groups,
         grouped_folds(data.groups, data.y_true, data.judged, recipe.n_folds, recipe.seed),
-        fit_predict,
+        fit,
         chooser=parse_chooser(recipe.thresholds),
         seed=recipe.seed,
         report=lambda done, total: progress.report(done, total, "Measuring the learning curve"),

@@ -18,11 +18,13 @@ from tagger.learning.metrics import score_labels
 from tagger.learning.recipe import Recipe, resolve
 from tagger.learning.thresholds import apply_thresholds
 from tagger.services.encoding import Encoding
+from tagger.services.inputs import Facts, facts_of_table, gather_inputs, name_embeddings
 from tagger.services.progress import Progress
-from tagger.services.training import TrainingSet, described, fit, summary
+from tagger.services.scores import measured, summary
+from tagger.services.training import TrainingSet, fit
 from tagger.transactions.layout import ReadOptions
 from tagger.transactions.readers import read_table
-from tagger.transactions.text import fold_description, group_key, normalize_text
+from tagger.transactions.text import fold_description, group_key
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,13 @@ class LabeledRows:
     """The judged rows of a file, with its labels as columns."""
 
     descriptions: list[str]
+    facts: Facts
     names: list[str]
     y_true: NDArray[np.bool_]
 
     def take(self, rows: NDArray[np.intp]) -> LabeledRows:
-        return LabeledRows([self.descriptions[row] for row in rows.tolist()], self.names, self.y_true[rows])
+        descriptions = [self.descriptions[row] for row in rows.tolist()]
+        return LabeledRows(descriptions, self.facts.take(rows), self.names, self.y_true[rows])
 
 
 def evaluate(
@@ -83,12 +87,13 @@ def evaluate(
         groups=groups,
     )
     recipe = resolve(recipe, data.n_groups)
-    vectors, _ = encoding.embed([normalize_text(description) for description in train.descriptions], progress)
-    test_vectors, _ = encoding.embed([normalize_text(description) for description in test.descriptions], progress)
+    inputs, _ = gather_inputs(encoding, train.facts, recipe.features, progress)
+    test_inputs, _ = gather_inputs(encoding, test.facts, recipe.features, progress)
+    label_embeddings = name_embeddings(encoding, [(name, "") for name in names], recipe.features, progress)
     encoded = time.perf_counter()
-    fitted = fit(vectors, data, recipe, progress)
+    fitted = fit(inputs, data, recipe, progress, label_embeddings=label_embeddings)
     thresholds = [chosen.value for chosen in fitted.thresholds]
-    y_prob = fitted.model.probabilities(test_vectors)
+    y_prob = fitted.model.probabilities(test_inputs)
     fit_seconds = time.perf_counter() - encoded
 
     y_pred = apply_thresholds(y_prob, thresholds)
@@ -98,6 +103,7 @@ def evaluate(
         answers = memory.lookup([fold_description(text) for text in test.descriptions])
         y_pred, at_half = (np.where(answers.judged, answers.y_true, pred) for pred in (y_pred, at_half))
     everything = np.ones_like(y_test)
+    test_groups = _numbers([group_key(description) for description in test.descriptions])
     seen_groups = {group_key(description) for description in train.descriptions}
     seen = np.fromiter((group_key(description) in seen_groups for description in test.descriptions), dtype=bool)
     total = time.perf_counter() - started
@@ -107,7 +113,9 @@ def evaluate(
         "n_groups": data.n_groups,
         "n_labels": len(names),
         "measured_on": "test",
-        **described(score_labels(y_test, y_pred, everything), names, thresholds),
+        **measured(
+            y_test, y_prob, y_pred, everything, test_groups, names=names, thresholds=thresholds, seed=recipe.seed
+        ),
         "recipe": recipe.to_dict(),
         "seconds": {
             "encode": encoded - started,
@@ -129,22 +137,24 @@ def evaluate(
 
 def _read(path: Path, options: ReadOptions) -> LabeledRows:
     table = read_table(path, options)
-    kept = [(text, found) for text, found in zip(table.descriptions, table.labels, strict=True) if found is not None]
+    kept = [row for row, found in enumerate(table.labels) if found is not None]
+    labels = [table.labels[row] or () for row in kept]
     if not kept:
         raise TrainingError(
             f"{path.name} has no labelled rows.", hint="Name the column that holds the labels: --labels-column."
         )
     names: dict[str, str] = {}
-    for _, found in kept:
+    for found in labels:
         for name in found:
             names.setdefault(fold_name(name), name)
     places = {folded: place for place, folded in enumerate(names)}
     y_true = np.zeros((len(kept), len(names)), dtype=bool)
-    for row, (_, found) in enumerate(kept):
+    for row, found in enumerate(labels):
         y_true[row, [places[fold_name(name)] for name in found]] = True
     if not names:
         raise TrainingError(f"No row of {path.name} has a label.", hint="Check --labels-column and --labels-matching.")
-    return LabeledRows([text for text, _ in kept], list(names.values()), y_true)
+    facts = facts_of_table(table).take(np.asarray(kept, dtype=np.intp))
+    return LabeledRows([table.descriptions[row] for row in kept], facts, list(names.values()), y_true)
 
 
 def _one_row_each(descriptions: Sequence[str], n_groups: int, seed: int) -> NDArray[np.intp]:

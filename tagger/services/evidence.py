@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagger.learning.thresholds import apply_thresholds
+from tagger.services.inputs import context_of
 from tagger.services.store import Store
 from tagger.services.view import View
 from tagger.storage.runs import Bundle
@@ -29,6 +30,7 @@ class Evidence:
     y_pred : bool (n, n_labels), at thresholds that the row did not help to choose.
     y_true, judged : bool (n, n_labels), as of now.
     groups : int64 (n,)
+    folds : int64 (n,), in which the row was held out; -1 for rows that the run never saw.
     """
 
     rows: NDArray[np.intp]
@@ -39,6 +41,7 @@ class Evidence:
     y_true: NDArray[np.bool_]
     judged: NDArray[np.bool_]
     groups: NDArray[np.int64]
+    folds: NDArray[np.int64]
 
 
 def group_hashes(groups: Sequence[str]) -> NDArray[np.uint64]:
@@ -60,13 +63,12 @@ def gather(store: Store, view: View, bundle: Bundle) -> Evidence:
     fresh &= bundle.summary.get("group_version") == GROUP_VERSION
     fresh[known_rows] = False
     matrix = store.predictions(bundle)
-    missing = set(matrix.missing(view.columns.text_keys))
-    tagged = np.fromiter(
-        (key not in missing for key in view.columns.text_keys), dtype=bool, count=len(view.columns.texts)
-    )
-    fresh &= tagged[view.columns.text_index] if len(tagged) else False
+    inputs = view.columns.inputs(context_of(bundle.recipe["features"]))
+    missing = set(matrix.missing(inputs.keys))
+    tagged = np.fromiter((key not in missing for key in inputs.keys), dtype=bool, count=len(inputs.keys))
+    fresh &= tagged[inputs.index] if len(tagged) else False
     fresh_rows = np.flatnonzero(fresh)
-    fresh_prob = matrix.rows([view.columns.text_keys[place] for place in view.columns.text_index[fresh_rows].tolist()])
+    fresh_prob = matrix.rows([inputs.keys[place] for place in inputs.index[fresh_rows].tolist()])
     rows = np.concatenate([known_rows, fresh_rows]).astype(np.intp)
     fresh_pred = apply_thresholds(fresh_prob, bundle.thresholds)[:, own]
     if places.size:
@@ -74,6 +76,9 @@ def gather(store: Store, view: View, bundle: Bundle) -> Evidence:
         y_pred = np.concatenate([bundle.evidence["y_pred"][places][:, own].astype(bool), fresh_pred])
     else:
         y_prob, y_pred = fresh_prob[:, own], fresh_pred
+    folds = np.full(rows.size, -1, dtype=np.int64)
+    if "folds" in bundle.evidence:
+        folds[: places.size] = bundle.evidence["folds"][places]
     return Evidence(
         rows=rows,
         columns=columns,
@@ -83,6 +88,7 @@ def gather(store: Store, view: View, bundle: Bundle) -> Evidence:
         y_true=view.truth.y_true[np.ix_(rows, columns)],
         judged=judged[rows],
         groups=view.columns.group_index[rows].astype(np.int64),
+        folds=folds,
     )
 
 

@@ -53,7 +53,7 @@ def records(view: View) -> Iterator[dict[str, Any]]:
         sources = view.sources[row]
         present = np.flatnonzero(sources != ABSENT)
         predicted = present[sources[present] == PREDICTED]
-        probabilities = view.tagging.probabilities[columns.text_index[row], predicted]
+        probabilities = view.tagging.probabilities[view.tagging.index[row], predicted]
         yield {
             "date": date.fromordinal(int(columns.days[row])).isoformat() if columns.days[row] else None,
             "description": columns.descriptions[row],

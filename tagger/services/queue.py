@@ -21,11 +21,13 @@ from tagger.services import curve
 from tagger.services.evidence import gather, out_of_fold_rows
 from tagger.services.progress import Progress
 from tagger.services.review import AUDIT, OPEN, QUEUE, Filter, matching
+from tagger.services.scores import summary
 from tagger.services.store import Store
-from tagger.services.training import summary
 from tagger.services.view import View
 from tagger.storage import judgements
+from tagger.storage.matrices import text_key
 from tagger.storage.runs import STARTER
+from tagger.transactions.merchant import merchant_text
 
 SIZE = 200  # picks from one model; replayed in steps of 100 they are as good as in steps of 25
 MIN_AUDIT = 20  # rows; the score of fewer says next to nothing
@@ -176,7 +178,7 @@ def _picks(store: Store, view: View, wanted: Filter, *, label_id: int | None, n_
     found = _candidates(view, matching(view, wanted))
     if label_id is not None:
         return _for_label(store, view, found, view.column_of[label_id], n_picks)
-    y_prob = view.tagging.probabilities[found.texts]
+    y_prob = view.tagging.probabilities[view.tagging.index[found.rows]]
     doubt = queue.uncertainty(y_prob, found.is_open)
     # The square root of the doubt, as measured: a description without rows like it is worth little, however doubtful.
     chosen = _spread(store, view, found, queue.weights(np.sqrt(doubt), found.n_rows), n_picks)
@@ -245,7 +247,11 @@ def _vectors(store: Store, view: View, texts: NDArray[np.intp]) -> NDArray[np.fl
     """Embeddings of texts; zeros for those that are not encoded yet, or if there is no encoder."""
     with suppress(EncoderError):
         stored = store.encoding.stored
-        keys = [view.columns.text_keys[place] for place in texts.tolist()]
+        keys = [text_key(view.columns.texts[place]) for place in texts.tolist()]
+        # Runs that look at descriptions stripped to the merchant have only those encoded.
+        missing = set(stored.missing(keys))
+        for place in [place for place, key in enumerate(keys) if key in missing]:
+            keys[place] = text_key(merchant_text(view.columns.texts[texts[place]]))
         missing = set(stored.missing(keys))
         there = [place for place, key in enumerate(keys) if key not in missing]
         rows = stored.rows([keys[place] for place in there])
@@ -259,7 +265,7 @@ def _for_label(store: Store, view: View, found: _Candidates, column: int, n_pick
     """Rows that may have the label or leave it in doubt; where no model knows it, those that read like it."""
     found = found.take(found.is_open[:, column])
     label = view.labels[column]
-    probability = view.tagging.probabilities[found.texts, column].astype(np.float64)
+    probability = view.tagging.probabilities[view.tagging.index[found.rows], column].astype(np.float64)
     has_it = view.truth.y_true[:, column]
     is_rare = np.unique(view.columns.group_index[has_it]).size < MIN_POSITIVE_GROUPS
     is_known = bool(np.isfinite(probability).any())

@@ -264,7 +264,7 @@ def _counts_for(connection: Connection) -> dict[int, int]:
 def _row(view: View, row: int) -> Row:
     columns = view.columns
     sources = view.sources[row]
-    probabilities = view.tagging.probabilities[columns.text_index[row]]
+    probabilities = view.tagging.probabilities[view.tagging.index[row]]
     fold = columns.fold_index[row]
     tags = []
     for column in np.flatnonzero(sources != ABSENT).tolist():

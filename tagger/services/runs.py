@@ -1,56 +1,90 @@
-"""Runs as a person sees them: list, look, promote, discard."""
+"""Runs as a person sees them: list, look, promote, roll back, note, discard."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tagger.errors import NotFoundError
+from tagger.errors import NotFoundError, SettingError
 from tagger.services.store import Store, now
 from tagger.storage import runs
 from tagger.storage.database import Connection
-from tagger.storage.runs import STARTER, RunRow
+from tagger.storage.runs import STARTER, CurrentRun, RunRow
+
+MAX_NOTE = 500  # characters; a line or two in the list of runs
 
 
-def overview(store: Store) -> list[dict[str, Any]]:
-    """Every run, newest first, the starter last."""
+@dataclass(frozen=True)
+class Listed:
+    """A run as a list shows it. The starter has no scores: its own training rows would flatter it."""
+
+    id: str
+    created_at: datetime
+    is_current: bool
+    macro_f1: float | None
+    micro_f1: float | None
+    note: str
+    bought: str
+
+
+def listed(store: Store) -> list[Listed]:
+    """Every run that a person trained, newest first, then the starter if it is there."""
     with store.db.read() as connection:
         known = runs.runs(connection)
         current = runs.current(connection)
+        notes = runs.notes(connection)
+    newest_note = {run_id: found[0].text for run_id, found in notes.items()}
     rows = [
-        {
-            "run_id": run.id,
-            "created_at": run.created_at.isoformat(timespec="seconds") + "Z",
-            "current": run.id == current.run_id,
-            "macro_f1": run.summary["macro"]["f1"],
-            "micro_f1": run.summary["micro"]["f1"],
-        }
+        Listed(
+            id=run.id,
+            created_at=run.created_at,
+            is_current=run.id == current.run_id,
+            macro_f1=run.summary["macro"]["f1"],
+            micro_f1=run.summary["micro"]["f1"],
+            note=newest_note.get(run.id, ""),
+            bought=run.summary.get("bought", {}).get("line", ""),
+        )
         for run in known
     ]
     starter = store.starter()
     if starter is not None:
-        # Its own training rows would flatter it, so it has no score here.
-        rows.append(
-            {
-                "run_id": STARTER,
-                "created_at": starter.created_at,
-                "current": current.run_id == STARTER,
-                "macro_f1": None,
-                "micro_f1": None,
-            }
-        )
+        created = datetime.fromisoformat(starter.created_at).replace(tzinfo=None)
+        is_current = current.run_id == STARTER
+        rows.append(Listed(STARTER, created, is_current, None, None, newest_note.get(STARTER, ""), bought=""))
     return rows
 
 
+def overview(store: Store) -> list[dict[str, Any]]:
+    """Every run, newest first, the starter last, as plain values."""
+    return [
+        {
+            "run_id": run.id,
+            "created_at": run.created_at.isoformat(timespec="seconds") + "Z",
+            "current": run.is_current,
+            "macro_f1": run.macro_f1,
+            "micro_f1": run.micro_f1,
+            "note": run.note,
+        }
+        for run in listed(store)
+    ]
+
+
 def show(store: Store, run_id: str) -> dict[str, Any]:
-    """A run's recipe, thresholds and scores."""
+    """A run's recipe, thresholds, scores and notes."""
     bundle = store.bundle(run_id)
+    with store.db.read() as connection:
+        notes = runs.notes(connection).get(bundle.run_id, [])
     return {
         "run_id": bundle.run_id,
         "created_at": bundle.created_at,
         "encoder": bundle.encoder,
         "recipe": bundle.recipe,
         "thresholds": {name: value for (_, name), value in zip(bundle.labels, bundle.thresholds, strict=True)},
+        "notes": [
+            {"text": each.text, "author": each.author, "at": each.at.isoformat(timespec="seconds") + "Z"}
+            for each in notes
+        ],
         **({} if bundle.run_id == STARTER else bundle.summary),
     }
 
@@ -86,6 +120,50 @@ def promote(store: Store, run_id: str) -> dict[str, Any]:
             at=now(),
         )
     return {"run_id": bundle.run_id, "current": True}
+
+
+def before_current(store: Store) -> CurrentRun | None:
+    """What `roll_back` would return to, if there is anything."""
+    with store.db.read() as connection:
+        return runs.previous(connection)
+
+
+def roll_back(store: Store) -> dict[str, Any]:
+    """Return to what was current before: the run and the thresholds that it had then. Again: one step further.
+
+    Raises
+    ------
+    NotFoundError
+        If nothing was current before.
+    """
+    with store.db.write("runs") as connection:
+        left = runs.current(connection)
+        choice = runs.roll_back(connection, author=store.settings.author, at=now())
+    return {
+        "run_id": choice.run_id,
+        "threshold_version_id": choice.threshold_version_id,
+        "current": True,
+        "rolled_back": {"run_id": left.run_id, "threshold_version_id": left.threshold_version_id},
+    }
+
+
+def note(store: Store, run_id: str, text: str) -> dict[str, Any]:
+    """Write something about a run; an empty text takes what is shown away.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such run.
+    SettingError
+        If the text is too long.
+    """
+    text = text.strip()
+    if len(text) > MAX_NOTE:
+        raise SettingError(f"The note has {len(text):,} characters.", hint=f"Keep it within {MAX_NOTE}.")
+    full_id = store.folder(run_id).name
+    with store.db.write() as connection:
+        runs.add_note(connection, full_id, text, author=store.settings.author, at=now())
+    return {"run_id": full_id, "note": text}
 
 
 def discard(store: Store, run_id: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from tagger.errors import BundleError, NotFoundError
 from tagger.labels.labelset import Label, fold_name
 from tagger.labels.truth import Truth
 from tagger.services.encoding import Encoding
+from tagger.services.inputs import context_of
 from tagger.services.view import Columns, Tagging, View
 from tagger.storage import judgements, labels, runs, transactions
 from tagger.storage.database import Database
@@ -195,19 +196,22 @@ class Store:
         return tagging
 
     def tagging_under(self, bundle: Bundle, columns: Columns, label_set: tuple[Label, ...]) -> Tagging:
-        """What the store would look like if that run were current."""
-        bundles = [bundle, *self.tagging_bundles(bundle.run_id)[1:]]
+        """What the store would look like if that run, which may not be stored yet, were current."""
+        bundles = [bundle] if bundle.run_id == STARTER else [bundle, *self.tagging_bundles(STARTER)]
         return self._tagging_by(bundles, CurrentRun(bundle.run_id, None), columns, label_set)
 
     def _tagging_by(
         self, bundles: list[Bundle], current: CurrentRun, columns: Columns, label_set: tuple[Label, ...]
     ) -> Tagging:
         """Fill the label set's columns: the first run that knows a label answers for it."""
-        probabilities = np.full((len(columns.texts), len(label_set)), np.nan, dtype=np.float32)
+        # Two runs may look at different things: rows are told apart by whatever either of them looks at.
+        contexts = [context_of(bundle.recipe["features"]) for bundle in bundles]
+        inputs = columns.inputs(frozenset().union(*contexts))
+        probabilities = np.full((len(inputs.keys), len(label_set)), np.nan, dtype=np.float32)
         thresholds = np.full(len(label_set), np.nan)
         by_starter = np.zeros(len(label_set), dtype=bool)
         n_waiting = 0
-        for bundle in bundles:
+        for bundle, context in zip(bundles, contexts, strict=True):
             own = np.asarray(self.label_columns(bundle, label_set), dtype=np.intp)
             if bundle is not bundles[0]:
                 own[rejected_labels(bundles[0], label_set)] = -1
@@ -217,12 +221,22 @@ class Store:
             thresholds[new] = np.asarray(bundle.thresholds)[own[new]]
             by_starter[new] = bundle.run_id == STARTER and current.run_id != STARTER
             matrix = self.predictions(bundle)
-            missing = set(matrix.missing(columns.text_keys))
+            its = columns.inputs(context)
+            keys = [its.keys[place] for place in its.index[inputs.first].tolist()]
+            missing = set(matrix.missing(its.keys))
             n_waiting = max(n_waiting, len(missing))
-            rows = np.flatnonzero([key not in missing for key in columns.text_keys])
-            stored = matrix.rows([columns.text_keys[row] for row in rows.tolist()])
+            rows = np.flatnonzero([key not in missing for key in keys])
+            stored = matrix.rows([keys[row] for row in rows.tolist()])
             probabilities[np.ix_(rows, new)] = stored[:, own[new]]
-        return Tagging(current.run_id, current.threshold_version_id, probabilities, thresholds, by_starter, n_waiting)
+        return Tagging(
+            current.run_id,
+            current.threshold_version_id,
+            probabilities,
+            inputs.index,
+            thresholds,
+            by_starter,
+            n_waiting,
+        )
 
     def tagging_bundles(self, run_id: str) -> list[Bundle]:
         """The run, then the starter for the labels that the run does not know."""

@@ -20,6 +20,7 @@ from tagger.errors import MissingColumnError, NotFoundError, UnreadableFileError
 from tagger.labels.labelset import fold_name
 from tagger.learning.thresholds import apply_thresholds
 from tagger.services.exporting import kind_of, write
+from tagger.services.inputs import Facts, context_of, distinct, facts_of_table, gather_inputs
 from tagger.services.progress import Progress
 from tagger.services.store import Store, rejected_labels
 from tagger.services.tagging import model_of
@@ -29,7 +30,7 @@ from tagger.storage.runs import STARTER, Bundle
 from tagger.transactions.layout import ReadOptions
 from tagger.transactions.readers import Table, read_table
 from tagger.transactions.spreadsheet import escape_cell
-from tagger.transactions.text import fold_description, normalize_text
+from tagger.transactions.text import fold_description
 
 logger = logging.getLogger(__name__)
 
@@ -69,19 +70,14 @@ def tag_table(
     table = read_table(source, options)
     bundle = store.bundle(run_id or store.view().tagging.run_id)
     thresholds = _thresholds(store, bundle, threshold_version)
-    texts = [normalize_text(description) for description in table.descriptions]
-    unique = list(dict.fromkeys(texts))
-    model = model_of(store.encoding, bundle)
-    vectors, n_encoded = store.encoding.embed(unique, progress)
-    places = {text: place for place, text in enumerate(unique)}
-    index = np.fromiter((places[text] for text in texts), dtype=np.intp, count=len(texts))
-    y_prob = model.probabilities(vectors)
+    facts = facts_of_table(table)
+    y_prob, n_encoded = _predict(store, bundle, facts, progress)
     own, helped = _columns(store, bundle)
     if helped.size:
         starter = store.bundle(STARTER)
-        y_prob = np.concatenate([y_prob, model_of(store.encoding, starter).probabilities(vectors)[:, helped]], axis=1)
+        by_starter, _ = _predict(store, starter, facts, progress)
+        y_prob = np.concatenate([y_prob, by_starter[:, helped]], axis=1)
         thresholds += np.asarray(starter.thresholds)[helped].tolist()
-    y_prob = y_prob[index]
     tagged = _with_memory(store, bundle, own, table, apply_thresholds(y_prob, thresholds))
     separator = options.labels_separator
     tags = [
@@ -99,7 +95,7 @@ def tag_table(
     write(target, _written(table, _renamed(table, added), kind))
     return {
         "rows": table.n_rows,
-        "unique_texts": len(unique),
+        "unique_texts": len(set(facts.texts)),
         "encoded": n_encoded,
         "run_id": bundle.run_id,
         "seconds": time.perf_counter() - started,
@@ -124,6 +120,15 @@ def read_verdicts(path: Path) -> list[tuple[str, str, str]]:
     at = [places[name] for name in VERDICT_COLUMNS]
     found = [tuple(row[place].strip() for place in at) for row in table.rows]
     return [(public_id, label, verdict.casefold()) for public_id, label, verdict in found]
+
+
+def _predict(store: Store, bundle: Bundle, facts: Facts, progress: Progress) -> tuple[NDArray[np.float32], int]:
+    """Probabilities of every row, and how many texts had to be encoded; equal inputs are predicted once."""
+    features = bundle.recipe["features"]
+    unique = distinct(facts, context_of(features))
+    model = model_of(store.encoding, bundle)
+    inputs, n_encoded = gather_inputs(store.encoding, facts.take(unique.first), features, progress)
+    return model.probabilities(inputs)[unique.index], n_encoded
 
 
 def _thresholds(store: Store, bundle: Bundle, version_id: int | None) -> list[float]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tagger.errors import BusyError, CancelledError, EncoderError
 from tagger.services.encoding import CHUNK, Encoding
+from tagger.services.inputs import context_of, gather_inputs
 from tagger.services.jobs import Jobs
 from tagger.services.progress import Progress
 from tagger.services.store import Store
+from tagger.services.view import Columns
 from tagger.storage.jobs import JobRow
-from tagger.storage.matrices import KeyedMatrix, text_key
 from tagger.storage.runs import Bundle
 
 if TYPE_CHECKING:
@@ -86,32 +86,34 @@ def tag_all(store: Store, progress: Progress) -> dict[str, Any]:
     for bundle in store.tagging_bundles(view.tagging.run_id):
         if any(column >= 0 for column in store.label_columns(bundle, view.labels)):
             try:
-                n_encoded += predict_missing(store, bundle, view.columns.texts, progress)
+                n_encoded += predict_missing(store, bundle, view.columns, progress)
             except EncoderError as error:
                 # The rows are stored and can be reviewed; a run that this encoder cannot serve just stays silent.
                 refused.append(f"{error} {error.hint}")
     return {"texts": len(view.columns.texts), "encoded": n_encoded, "refused": refused}
 
 
-def predict_missing(store: Store, bundle: Bundle, texts: Iterable[str], progress: Progress) -> int:
-    """Give texts their probabilities under a run; how many had to be encoded."""
-    return fill(store.encoding, bundle, store.predictions(bundle), texts, progress)
+def predict_missing(store: Store, bundle: Bundle, columns: Columns, progress: Progress) -> int:
+    """Give stored rows their probabilities under a run; how many texts had to be encoded.
 
-
-def fill(encoding: Encoding, bundle: Bundle, matrix: KeyedMatrix, texts: Iterable[str], progress: Progress) -> int:
-    """Predict chunk by chunk, so that the first rows show their tags long before the last."""
-    by_key = {text_key(text): text for text in texts}
-    missing = matrix.missing(by_key)
+    Chunk by chunk, so that the first rows show their tags long before the last.
+    """
+    features = bundle.recipe["features"]
+    inputs = columns.inputs(context_of(features))
+    matrix = store.predictions(bundle)
+    missing = matrix.missing(inputs.keys)
     if not missing:
         return 0
     progress.stage("Loading the encoder")
-    model = model_of(encoding, bundle)
+    model = model_of(store.encoding, bundle)
+    place = {key: position for position, key in enumerate(inputs.keys)}
     n_encoded = 0
     for start in range(0, len(missing), CHUNK):
         progress.report(start, len(missing), "Tagging")
         keys = missing[start : start + CHUNK]
-        vectors, fresh = encoding.embed([by_key[key] for key in keys], progress)
-        matrix.add(keys, model.probabilities(vectors))
+        rows = inputs.first[[place[key] for key in keys]]
+        gathered, fresh = gather_inputs(store.encoding, columns.facts.take(rows), features, progress)
+        matrix.add(keys, model.probabilities(gathered))
         n_encoded += fresh
     progress.report(len(missing), len(missing))
     return n_encoded

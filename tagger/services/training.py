@@ -14,20 +14,25 @@ from numpy.typing import NDArray
 from tagger.errors import TrainingError
 from tagger.labels.truth import NO
 from tagger.learning.memory import later_batch_predictions
-from tagger.learning.metrics import LabelScore, score_labels, summarize
-from tagger.learning.recipe import Recipe, resolve
-from tagger.learning.thresholds import ChosenThreshold, apply_thresholds, choose_thresholds, parse_chooser
-from tagger.services.evidence import Evidence, gather, group_hashes
+from tagger.learning.recipe import Recipe, parts_of, resolve
+from tagger.learning.thresholds import ChosenThreshold, apply_thresholds, parse_chooser
+from tagger.services.comparing import warned, weigh
+from tagger.services.evidence import group_hashes
+from tagger.services.gains import bought, news
+from tagger.services.inputs import gather_inputs, name_embeddings
+from tagger.services.pairs import with_current
 from tagger.services.progress import Progress
 from tagger.services.runs import promote
+from tagger.services.scores import later_batch, measured
 from tagger.services.store import Store, now
 from tagger.services.tagging import predict_missing
-from tagger.services.view import ABSENT, View
+from tagger.services.view import View
 from tagger.storage import judgements, runs
 from tagger.storage.runs import STARTER, Bundle, RunRow, write_bundle
 from tagger.transactions.text import GROUP_VERSION, TEXT_VERSION
 
 if TYPE_CHECKING:
+    from tagger.learning.inputs import Inputs
     from tagger.learning.model import Model
     from tagger.learning.training import EpochReport
 
@@ -37,7 +42,7 @@ FOLD_STEPS = 100  # of the progress bar
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """What a head learns from: rows with a judged label, and labels with a positive.
+    """What a head learns from: rows with a judged label, and labels with a positive, or with a name that may stand in.
 
     `rows` and `columns` are places in whatever the set was taken from; the matrices are (n_rows, n_columns).
     """
@@ -53,8 +58,12 @@ class TrainingSet:
         return int(np.unique(self.groups).size)
 
 
-def training_set(view: View) -> TrainingSet:
+def training_set(view: View, *, also: Sequence[int] = ()) -> TrainingSet:
     """The judged part of the store, in the order in which it was judged.
+
+    Parameters
+    ----------
+    also : columns of labels that are taken even without a positive.
 
     Raises
     ------
@@ -66,9 +75,10 @@ def training_set(view: View) -> TrainingSet:
         raise TrainingError(
             "Nothing has been reviewed yet.", hint="Confirm some transactions on the Review page first."
         )
-    columns = np.flatnonzero(view.truth.y_true[rows].any(axis=0))
-    if columns.size == 0:
+    exampled = np.any(view.truth.y_true[rows], axis=0)
+    if not exampled.any():
         raise TrainingError("No tag has an example yet.", hint="Confirm a transaction that has at least one tag.")
+    columns = np.union1d(np.flatnonzero(exampled), np.asarray(also, dtype=np.intp))
     judged = view.truth.judged[np.ix_(rows, columns)]
     kept = judged.any(axis=1)
     rows = rows[kept]
@@ -86,7 +96,8 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
 
     Returns
     -------
-    The object of the command line's `train`, and `comparison` with the run that was current.
+    The object of the command line's `train`, with `comparison` to the run that was current, what the training `bought`,
+    and whether the run is `worse`.
 
     Raises
     ------
@@ -99,20 +110,28 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
     with store.db.read() as connection:
         last_seq = judgements.last_seq(connection)  # before the view: what is judged from here on is new to this run
     view = store.view()
+    fresh = news(store, view)
     data = training_set(view)
     recipe = resolve(recipe, data.n_groups)
+    if "names" in parts_of(recipe.features):
+        data = training_set(view, also=_only_named(store, view))
     progress.stage("Reading descriptions")
-    texts = [view.columns.texts[place] for place in view.columns.text_index[data.rows].tolist()]
-    vectors, _ = store.encoding.embed(texts, progress)
+    inputs, _ = gather_inputs(store.encoding, view.columns.facts.take(data.rows), recipe.features, progress)
+    label_embeddings = name_embeddings(
+        store.encoding,
+        [(view.labels[column].name, view.labels[column].definition) for column in data.columns],
+        recipe.features,
+        progress,
+    )
     encoded = time.perf_counter()
 
-    fitted = fit(vectors, data, recipe, progress)
+    kept = _folds_of_current(store, view, data, recipe)
+    fitted = fit(inputs, data, recipe, progress, label_embeddings=label_embeddings, kept=kept)
     fit_seconds = time.perf_counter() - encoded
     keys = [view.columns.folds[place] for place in view.columns.fold_index[data.rows].tolist()]
     later = later_batch_predictions(
         keys, data.y_true, data.judged, fitted.y_pred, n_folds=recipe.n_folds, seed=recipe.seed
     )
-    scores = score_labels(data.y_true, fitted.y_pred, data.judged)
     names = [view.labels[column].name for column in data.columns]
     run_id = f"{now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
     report = {
@@ -121,13 +140,18 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
         "n_groups": data.n_groups,
         "n_labels": len(names),
         "measured_on": MEASURED_ON,
-        **described(scores, names, [chosen.value for chosen in fitted.thresholds]),
+        **measured(
+            data.y_true,
+            fitted.y_prob,
+            fitted.y_pred,
+            data.judged,
+            data.groups,
+            names=names,
+            thresholds=[chosen.value for chosen in fitted.thresholds],
+            seed=recipe.seed,
+        ),
         "thresholds_tuned": [chosen.tuned for chosen in fitted.thresholds],
-        "later_batch": {
-            "measured_on": "a random later batch, repeats answered from memory",
-            "share_remembered": later.share_remembered,
-            **summary(score_labels(data.y_true, later.y_pred, data.judged)),
-        },
+        "later_batch": later_batch(later, data.y_true, data.judged),
         "recipe": recipe.to_dict(),
         "judged_until": last_seq,
         "rejected_labels": _only_rejected(store, view),
@@ -159,11 +183,16 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
             "folds": fitted.folds.astype(np.int16),
         },
     )
-    row = RunRow(run_id, now(), store.settings.author, bool(view.is_sample[data.rows].any()), bundle.summary)
     try:
         # The new run's tags are worked out now, so that promoting it later is a single row.
-        predict_missing(store, bundle, view.columns.texts, progress)
+        predict_missing(store, bundle, view.columns, progress)
         progress.check()
+        progress.stage("Comparing it with the run in use")
+        two = with_current(store, view, bundle)
+        comparison = weigh(two)
+        report["bought"] = bought(two, comparison, fresh)
+        bundle = replace(bundle, summary={**bundle.summary, "bought": report["bought"]})
+        row = RunRow(run_id, now(), store.settings.author, bool(view.is_sample[data.rows].any()), bundle.summary)
         progress.stage("Saving the run")
         write_bundle(store.settings.runs_path / run_id, bundle)
         with store.db.write("runs") as connection:
@@ -171,10 +200,10 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
     except BaseException:
         store.remove_bundle(run_id)
         raise
-    report["comparison"] = compare(store, run_id)
+    report["comparison"] = comparison
     if promote_it:
         promote(store, run_id)
-    return report
+    return report | warned(comparison["worse_because"], promoted=promote_it)
 
 
 @dataclass(frozen=True)
@@ -188,39 +217,81 @@ class Fitted:
     folds: NDArray[np.int64]
 
 
-def fit(vectors: NDArray[np.float32], data: TrainingSet, recipe: Recipe, progress: Progress) -> Fitted:
+def fit(
+    inputs: Inputs,
+    data: TrainingSet,
+    recipe: Recipe,
+    progress: Progress,
+    *,
+    label_embeddings: NDArray[np.float32] | None = None,
+    kept: NDArray[np.int64] | None = None,
+) -> Fitted:
     """Score out of fold, fit on everything, choose thresholds from the out-of-fold probabilities.
 
     Parameters
     ----------
-    vectors : float32 (n_rows, 2 × dimension), the rows of `data`.
+    inputs : the rows of `data`.
     recipe : resolved, so without "auto".
+    label_embeddings : see `Model.fit`.
+    kept : int64 (n_rows,), folds of an earlier training that stay; -1 for rows that had none.
     """
     # torch is imported where it is used: most screens need none of it.
-    from tagger.learning.crossfit import cross_fitted_predictions, out_of_fold  # noqa: PLC0415
+    from tagger.learning.crossfit import chosen_on, cross_fitted_predictions, out_of_fold  # noqa: PLC0415
     from tagger.learning.model import Model  # noqa: PLC0415
 
     progress.stage("Training")
     oof = out_of_fold(
-        vectors,
+        inputs,
         data.y_true,
         data.judged,
         data.groups,
         recipe,
+        label_embeddings=label_embeddings,
+        kept=kept,
         cancelled=progress.cancelled,
         on_epoch=lambda report: _tell(progress, report, recipe.n_folds),
     )
     progress.report(recipe.n_folds * FOLD_STEPS, (recipe.n_folds + 1) * FOLD_STEPS, "Training on everything")
-    model = Model.fit(vectors, data.y_true, data.judged, recipe, groups=data.groups, cancelled=progress.cancelled)
+    model = Model.fit(
+        inputs,
+        data.y_true,
+        data.judged,
+        recipe,
+        groups=data.groups,
+        label_embeddings=label_embeddings,
+        cancelled=progress.cancelled,
+    )
     progress.stage("Choosing thresholds")
     chooser = parse_chooser(recipe.thresholds)
     return Fitted(
         model=model,
-        thresholds=choose_thresholds(data.y_true, oof.y_prob, data.judged, data.groups, chooser),
+        thresholds=chosen_on(
+            oof,
+            data.y_true,
+            data.judged,
+            data.groups,
+            chooser,
+            y_seen=model.probabilities(inputs.take(oof.repeated)),
+        ),
         y_prob=oof.y_prob,
         y_pred=cross_fitted_predictions(oof, data.y_true, data.judged, data.groups, chooser),
         folds=oof.folds,
     )
+
+
+def _folds_of_current(store: Store, view: View, data: TrainingSet, recipe: Recipe) -> NDArray[np.int64] | None:
+    """The folds in which the run in use was scored: what differs then is due to verdicts and settings alone.
+
+    None where another division is asked for, by seed or number, or where the starter is in use.
+    """
+    if view.tagging.run_id == STARTER:
+        return None
+    current = store.bundle(view.tagging.run_id)
+    if (current.recipe.get("seed"), current.recipe.get("n_folds")) != (recipe.seed, recipe.n_folds):
+        return None
+    ids = (bytes(each).hex() for each in current.evidence.get("transaction_ids", ()))
+    fold_of = dict(zip(ids, current.evidence.get("folds", np.empty(0)).tolist(), strict=True))
+    return np.array([fold_of.get(view.columns.ids[row], -1) for row in data.rows.tolist()], dtype=np.int64)
 
 
 def _tell(progress: Progress, report: EpochReport, n_folds: int) -> None:
@@ -250,90 +321,11 @@ def since_last_run(store: Store) -> dict[str, Any]:
     }
 
 
-def compare(store: Store, run_id: str, with_run_id: str | None = None) -> dict[str, Any]:
-    """A run beside another (default: the current one), label by label, on rows that neither learned from.
-
-    Where that cannot be done fairly there is no number, and `reason` says why; else it is None.
-    """
-    view = store.view()
-    other_id = with_run_id or view.tagging.run_id
-    bundle = store.bundle(run_id)
-    other = store.starter() if other_id == STARTER else store.bundle(other_id)
-    other_id = other.run_id if other is not None else other_id
-    mine = gather(store, view, bundle)
-    theirs = mine if other is None else gather(store, view, other)
-    _, my_rows, their_rows = np.intersect1d(mine.rows, theirs.rows, return_indices=True)
-    if other is None:  # no starter is there: a run compared with itself would look like one that changed nothing
-        my_rows = their_rows = my_rows[:0]
-    my_scores, their_scores = _scores_by_label(mine, my_rows), _scores_by_label(theirs, their_rows)
-    labels = []
-    for column, label in enumerate(view.labels):
-        before, after = their_scores.get(column), my_scores.get(column)
-        if before is None and after is None:
-            continue
-        known = after or before
-        labels.append(
-            {
-                "label": label.name,
-                "support": known.support if known is not None else 0,
-                "before": None if before is None else before.f1,
-                "after": None if after is None else after.f1,
-            }
-        )
-    shared = sorted(set(my_scores) & set(their_scores))
-    return {
-        "run_id": bundle.run_id,
-        "with": other_id,
-        "measured_on": "descriptions that neither run learned from",
-        "n_transactions": int(my_rows.size),
-        "reason": _why_not(other, shared, int(my_rows.size)),
-        "labels": labels,
-        "before": summary([their_scores[column] for column in shared]),
-        "after": summary([my_scores[column] for column in shared]),
-        "changed_transactions": _changed(store, view, bundle),
-    }
-
-
-def _why_not(other: Bundle | None, shared: Sequence[int], n_rows: int) -> str | None:
-    """Why two runs cannot be compared."""
-    if other is None:
-        return "The starter is not there."
-    if not shared:
-        return "The two runs have no tag in common."
-    if n_rows:
-        return None
-    if other.run_id == STARTER:
-        return "The starter learned from the sample, so it cannot be scored on it."
-    return "No reviewed transaction is left that neither run learned from."
-
-
-def described(scores: Sequence[LabelScore], names: Sequence[str], thresholds: Sequence[float]) -> dict[str, Any]:
-    """Micro, macro and labels, as the command line prints them; undefined is None."""
-    return {
-        **summary(scores),
-        "labels": [
-            {
-                "label": name,
-                "threshold": threshold,
-                "precision": score.precision,
-                "recall": score.recall,
-                "f1": score.f1,
-                "support": score.support,
-            }
-            for name, threshold, score in zip(names, thresholds, scores, strict=True)
-        ],
-    }
-
-
-def summary(scores: Sequence[LabelScore]) -> dict[str, Any]:
-    """Micro and macro as plain values."""
-    summed = summarize(scores)
-    return {"micro": asdict(summed.micro), "macro": asdict(summed.macro)}
-
-
-def _scores_by_label(evidence: Evidence, places: NDArray[np.intp]) -> dict[int, LabelScore]:
-    scores = score_labels(evidence.y_true[places], evidence.y_pred[places], evidence.judged[places])
-    return dict(zip(evidence.columns.tolist(), scores, strict=True))
+def _only_named(store: Store, view: View) -> list[int]:
+    """Labels that the starter does not know: without an example, their names are all there is to go by."""
+    starter = store.starter()
+    known = [-1] * len(view.labels) if starter is None else store.label_columns(starter, view.labels)
+    return [column for column, own in enumerate(known) if own < 0]
 
 
 def _only_rejected(store: Store, view: View) -> list[str]:
@@ -343,19 +335,10 @@ def _only_rejected(store: Store, view: View) -> list[str]:
         return []
     rows = view.judged_rows
     said = store.tagging_under(starter, view.columns, view.labels)
-    places = view.columns.text_index[rows]
+    places = said.index[rows]
     rejected = apply_thresholds(said.probabilities, said.thresholds)[places] & (view.truth.values[rows] == NO)
     only = np.any(rejected, axis=0) & ~np.any(view.truth.y_true[rows], axis=0)
     return [label.name for label, found in zip(view.labels, only.tolist(), strict=True) if found]
-
-
-def _changed(store: Store, view: View, bundle: Bundle) -> int | None:
-    """How many stored transactions would show other tags under the run; None if it is not worked out yet."""
-    if store.predictions(bundle).missing(view.columns.text_keys):
-        return None
-    would_be = replace(view, tagging=store.tagging_under(bundle, view.columns, view.labels))
-    differs = (would_be.sources != ABSENT) != (view.sources != ABSENT)
-    return int(np.count_nonzero(differs.any(axis=1)))
 
 
 def _packed_ids(ids: Sequence[str]) -> NDArray[np.uint8]:

@@ -15,8 +15,8 @@ from tagger.labels.truth import NOT_JUDGED
 from tagger.learning.metrics import score_labels
 from tagger.learning.thresholds import apply_thresholds, choose_thresholds, parse_chooser
 from tagger.services.evidence import gather
+from tagger.services.scores import described
 from tagger.services.store import Store, now
-from tagger.services.training import described
 from tagger.storage import runs
 from tagger.storage.runs import STARTER, ThresholdVersion
 
@@ -140,7 +140,7 @@ def flips(store: Store, before: Mapping[int, float], after: Mapping[int, float])
     probabilities = view.tagging.probabilities[:, changed]
     was = apply_thresholds(probabilities, [before[view.labels[column].id] for column in changed])
     will = apply_thresholds(probabilities, [after[view.labels[column].id] for column in changed])
-    places = view.columns.text_index
+    places = view.tagging.index
     open_cells = view.truth.values[:, changed] == NOT_JUDGED
     open_cells &= ~view.remembered.judged[view.columns.fold_index][:, changed]
     moved = (was != will)[places] & open_cells

@@ -16,7 +16,7 @@ from tagger.labels.labelset import Label
 from tagger.labels.truth import NOT_JUDGED, YES, Truth
 from tagger.learning.memory import Memory, Remembered
 from tagger.learning.thresholds import apply_thresholds
-from tagger.storage.matrices import text_key
+from tagger.services.inputs import Distinct, Facts, distinct
 from tagger.transactions.text import fold_description, group_key, normalize_text
 
 ABSENT, PREDICTED, REMEMBERED, CONFIRMED = 0, 1, 2, 3
@@ -47,10 +47,11 @@ class Columns:
         self.currencies: list[str] = [row[6] for row in rows]
         self.accounts: list[str] = [row[7] for row in rows]
         # Most descriptions repeat: fold each distinct one once.
-        distinct, self._distinct_index = _index(self.descriptions)
-        self.texts, self.text_index = self._spread([normalize_text(description) for description in distinct])
-        self.folds, self.fold_index = self._spread([fold_description(description) for description in distinct])
-        self.groups, self.group_index = self._spread([group_key(description) for description in distinct])
+        different, self._distinct_index = _index(self.descriptions)
+        self.texts, self.text_index = self._spread([normalize_text(description) for description in different])
+        self.folds, self.fold_index = self._spread([fold_description(description) for description in different])
+        self.groups, self.group_index = self._spread([group_key(description) for description in different])
+        self._inputs: dict[frozenset[str], Distinct] = {}
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -66,9 +67,20 @@ class Columns:
         return {public_id: row for row, public_id in enumerate(self.ids)}
 
     @cached_property
-    def text_keys(self) -> list[bytes]:
-        """Keys of `texts` in the embedding store and the prediction matrices."""
-        return [text_key(text) for text in self.texts]
+    def facts(self) -> Facts:
+        """Every row as far as a head may look at it."""
+        return Facts(
+            texts=[self.texts[place] for place in self.text_index.tolist()],
+            amounts=np.array([np.nan if amount is None else float(amount) for amount in self.amounts]),
+            days=self.days,
+            accounts=self.accounts,
+        )
+
+    def inputs(self, context: frozenset[str] = frozenset()) -> Distinct:
+        """The distinct inputs of heads that look at this context besides the text."""
+        if context not in self._inputs:
+            self._inputs[context] = distinct(self.facts, context)
+        return self._inputs[context]
 
     def _spread(self, values: list[str]) -> tuple[list[str], NDArray[np.int32]]:
         unique, index = _index(values)
@@ -83,15 +95,17 @@ class Tagging:
     ----------
     run_id : the current run.
     threshold_version_id : the version in use; None for the run's first thresholds.
-    probabilities : float32 (n_texts, n_labels), NaN where no model knows the label or the text is not encoded yet.
+    probabilities : float32 (n_inputs, n_labels), NaN where no model knows the label or the text is not encoded yet.
+    index : int32 (n,), each row's place among the inputs.
     thresholds : float64 (n_labels,), NaN where no model knows the label.
     by_starter : bool (n_labels,), the label is unknown to the current run and answered by the starter.
-    n_waiting : texts that have no probabilities yet.
+    n_waiting : inputs that have no probabilities yet.
     """
 
     run_id: str
     threshold_version_id: int | None
     probabilities: NDArray[np.float32]
+    index: NDArray[np.int32]
     thresholds: NDArray[np.float64]
     by_starter: NDArray[np.bool_]
     n_waiting: int
@@ -138,7 +152,7 @@ class View:
         """
         # NaN, an unknown label or a text not encoded yet, compares as absent.
         predicted = apply_thresholds(self.tagging.probabilities, self.tagging.thresholds)
-        result = np.where(predicted, np.int8(PREDICTED), np.int8(ABSENT))[self.columns.text_index]
+        result = np.where(predicted, np.int8(PREDICTED), np.int8(ABSENT))[self.tagging.index]
         known = self.remembered.judged[self.columns.fold_index]
         answer = self.remembered.y_true[self.columns.fold_index]
         result = np.where(known, np.where(answer, np.int8(REMEMBERED), np.int8(ABSENT)), result)

@@ -26,7 +26,7 @@ from tagger.storage import schema
 from tagger.storage.database import inserted_id
 from tagger.storage.faults import explained
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 STARTER = "starter"
 
 
@@ -181,6 +181,15 @@ class ThresholdVersion:
 
 
 @dataclass(frozen=True)
+class Note:
+    """What a person wrote about a run."""
+
+    text: str
+    author: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class CurrentRun:
     """What tags transactions now: a run and one version of its thresholds (None: its first ones)."""
 
@@ -243,16 +252,65 @@ def threshold_versions(connection: Connection, run_id: str) -> list[ThresholdVer
 
 
 def current(connection: Connection) -> CurrentRun:
-    """The newest choice whose run still exists; the starter when there is none."""
+    """The newest choice that was not rolled back and whose run still exists; the starter when there is none."""
+    return _choices(connection)[-1][1]
+
+
+def previous(connection: Connection) -> CurrentRun | None:
+    """What `roll_back` would return to: the choice before the current one; None where there is none."""
+    before = _choice_before(connection)
+    return None if before is None else before[1]
+
+
+def roll_back(connection: Connection, *, author: str, at: datetime) -> CurrentRun:
+    """Return to the choice before the current one, run and thresholds together. Again, to the one before that.
+
+    Raises
+    ------
+    NotFoundError
+        If nothing was chosen before.
+    """
+    before = _choice_before(connection)
+    if before is None:
+        raise NotFoundError(
+            "There is nothing to roll back to.", hint="No other run and no other thresholds were in use before."
+        )
+    seq, choice = before
+    connection.execute(
+        insert(schema.current_runs).values(
+            run_id=choice.run_id,
+            threshold_version_id=choice.threshold_version_id,
+            author=author,
+            at=at,
+            returns_to=seq,
+        )
+    )
+    return choice
+
+
+def _choice_before(connection: Connection) -> tuple[int, CurrentRun] | None:
+    choices = _choices(connection)
+    # Promoting a run that is in use already changed nothing, so going back over it would not either.
+    others = [each for each in choices if each[1] != choices[-1][1]]
+    return others[-1] if others else None
+
+
+def _choices(connection: Connection) -> list[tuple[int, CurrentRun]]:
+    """The choices that count, each with its number, oldest first; the starter is the first one."""
+    kept = {
+        STARTER,
+        *connection.execute(select(schema.runs.c.id).where(schema.runs.c.discarded_at.is_(None))).scalars(),
+    }
     table = schema.current_runs
-    kept = select(schema.runs.c.id).where(schema.runs.c.discarded_at.is_(None))
-    row = connection.execute(
-        select(table.c.run_id, table.c.threshold_version_id)
-        .where(table.c.run_id.in_(kept) | (table.c.run_id == STARTER))
-        .order_by(table.c.seq.desc())
-        .limit(1)
-    ).first()
-    return CurrentRun(STARTER, None) if row is None else CurrentRun(row[0], row[1])
+    choices = [(0, CurrentRun(STARTER, None))]
+    for seq, run_id, version, returns_to in connection.execute(
+        select(table.c.seq, table.c.run_id, table.c.threshold_version_id, table.c.returns_to).order_by(table.c.seq)
+    ):
+        if returns_to is None:
+            choices.append((seq, CurrentRun(run_id, version)))
+        else:
+            choices = [each for each in choices if each[0] <= returns_to]
+    return [each for each in choices if each[1].run_id in kept]
 
 
 def set_current(
@@ -263,6 +321,21 @@ def set_current(
             run_id=run_id, threshold_version_id=threshold_version_id, author=author, at=at
         )
     )
+
+
+def add_note(connection: Connection, run_id: str, text: str, *, author: str, at: datetime) -> None:
+    connection.execute(insert(schema.run_notes).values(run_id=run_id, text=text, author=author, at=at))
+
+
+def notes(connection: Connection) -> dict[str, list[Note]]:
+    """The notes on each run that has any, newest first."""
+    table = schema.run_notes
+    found: dict[str, list[Note]] = {}
+    for run_id, text, author, at in connection.execute(
+        select(table.c.run_id, table.c.text, table.c.author, table.c.at).order_by(table.c.seq.desc())
+    ):
+        found.setdefault(run_id, []).append(Note(text, author, at))
+    return found
 
 
 def draft(connection: Connection, run_id: str, author: str) -> dict[str, float]:

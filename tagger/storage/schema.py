@@ -146,7 +146,19 @@ threshold_versions = Table(
     Column("thresholds", JSON, nullable=False),  # in the order of the run's labels
 )
 
-# The newest row says what tags transactions now. Never updated: its history is how one rolls back.
+# What a person wrote about a run. The newest note is shown; the older ones stay.
+run_notes = Table(
+    "run_notes",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("run_id", String(64), nullable=False, index=True),
+    Column("text", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("at", DateTime, nullable=False),
+)
+
+# What tags transactions: each row a new choice, or a return to the earlier one whose seq is in `returns_to` (0: to the
+# starter, before the first choice). Never updated: its history is how one rolls back.
 current_runs = Table(
     "current_runs",
     metadata,
@@ -155,6 +167,7 @@ current_runs = Table(
     Column("threshold_version_id", ForeignKey("threshold_versions.id")),
     Column("author", Text, nullable=False),
     Column("at", DateTime, nullable=False),
+    Column("returns_to", Integer),
 )
 
 # Thresholds that were dragged but not saved; they survive a reload.

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 DecimalMark = Literal[".", ","]
 
 LIMIT = Decimal(10) ** 15  # beyond any account; keeps sums exact in 28 digits
@@ -179,3 +182,12 @@ def _mark_of(number: str) -> str:
     if len(fraction) != 3 or len(whole) > 3 or whole in {"", "0"}:
         return mark
     return "?"
+
+
+SIZE_STEPS = 8  # per decade; finer differences are rounded away, so that equal purchases look equal
+
+
+def size_of(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Round sizes on a logarithmic scale: log10 of the absolute amounts, in eighths, finite for 0; NaN stays."""
+    sizes: NDArray[np.float64] = np.round(np.log10(np.abs(amounts) + 0.01) * SIZE_STEPS) / SIZE_STEPS
+    return sizes

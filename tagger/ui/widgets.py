@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, NoReturn, cast
+from typing import NoReturn, cast
 
 import streamlit as st
 
@@ -214,18 +214,6 @@ def _time_left(job: JobRow, share: float) -> str:
         return ""
     left = passed / share - passed
     return f" · about {left:.0f} s left" if left < 90 else f" · about {left / 60:.0f} min left"
-
-
-def score_table(rows: Sequence[Mapping[str, Any]], numbers: Sequence[str], *, key: str) -> None:
-    """Scores per label, numbers aligned, undefined as n/a."""
-    names = list(rows[0]) if rows else []
-    st.dataframe(
-        {name: [number(row[name]) if name in numbers else row[name] for row in rows] for name in names},
-        hide_index=True,
-        key=key,
-        column_config={column: st.column_config.TextColumn(alignment="right") for column in numbers}
-        | {column: st.column_config.NumberColumn(format="localized") for column in names if column == "Examples"},
-    )
 
 
 def empty(title: str, text: str, *ways: tuple[str, str]) -> NoReturn:

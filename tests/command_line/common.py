@@ -40,6 +40,22 @@ TO_TAG = (
 PRF = {"precision", "recall", "f1"}
 MACRO = PRF | {"labels_scored", "labels_left_out"}
 LABEL = PRF | {"label", "threshold", "support"}
+MEASURED_LABEL = LABEL | {"interval"}
+ROWS = {"exact_match", "lrap", "coverage", "untagged", "n_judged", "n_fully_judged", "n_ranked"}
+
+
+def check_measured(report: dict[str, Any]) -> None:
+    """Scores with the intervals that hold them."""
+    assert [set(label) for label in report["labels"]] == [MEASURED_LABEL] * report["n_labels"]
+    assert report.keys() >= ROWS
+    assert set(report["intervals"]) == {"micro", "macro"}
+    scores = [(label, label["interval"]) for label in report["labels"]]
+    scores += [(report[name], report["intervals"][name]) for name in ("micro", "macro")]
+    for score, intervals in scores:
+        assert set(intervals) == PRF
+        for name, interval in intervals.items():
+            if interval is not None:
+                assert 0 <= interval[0] <= score[name] <= interval[1] <= 1
 
 
 def encode_with(toy: ToyEncoder, patch: pytest.MonkeyPatch) -> ToyEncoder:

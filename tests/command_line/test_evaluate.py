@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command_line.common import LABEL, MACRO, PRF
+from command_line.common import MACRO, PRF, check_measured
 from toys import TOWNS, labelled_csv
 
 
@@ -31,7 +31,7 @@ def test_evaluate_needs_no_database(ok, two_files, home):
     assert (report["n_transactions"], report["n_groups"]) == (36, 36)
     assert set(report["micro"]) == PRF
     assert set(report["macro"]) == MACRO
-    assert [set(label) for label in report["labels"]] == [LABEL] * 4
+    check_measured(report)
     assert {label["label"]: label["support"] for label in report["labels"]} == {
         "groceries": 4,
         "fuel": 3,
@@ -96,8 +96,10 @@ def test_remember_answers_equal_descriptions_from_memory(ok, write, two_files):
     # Memory contradicts the head: this description is what no word in it says.
     train = write("odd.csv", labelled_csv(12) + "2024-03-30,TESCO groceries odd,-1,rent\n")
     test = write("test.csv", "date,description,amount,tags\n2024-06-01,tesco  GROCERIES odd,-1,rent\n")
-    by_head = ok("evaluate", "--train", train, "--test", test)
-    by_memory = ok("evaluate", "--train", train, "--test", test, "--remember")
+    by_head = ok("evaluate", "--train", train, "--test", test, "--features", "both", "--thresholds", "grid")
+    by_memory = ok(
+        "evaluate", "--train", train, "--test", test, "--features", "both", "--thresholds", "grid", "--remember"
+    )
     assert by_head["micro"]["recall"] == 0
     assert by_memory["micro"] == {"precision": 1, "recall": 1, "f1": 1}
     assert by_memory["tags_per_row"] == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from command_line.common import LABEL, MACRO, OPEN_CSV, PRF, THREE_ROWS, export_rows
+from command_line.common import MACRO, OPEN_CSV, PRF, THREE_ROWS, check_measured, export_rows
 from toys import labelled_csv
 
 
@@ -16,14 +16,15 @@ def test_train_reports_what_the_contract_names(after_training, ok):
     assert set(report["macro"]) == MACRO
     assert report["macro"]["labels_scored"] == 4
     assert report["macro"]["labels_left_out"] == 0
-    assert [set(label) for label in report["labels"]] == [LABEL] * 4
+    check_measured(report)
+    assert all(label["interval"]["f1"] is not None for label in report["labels"])
     assert {label["label"]: label["support"] for label in report["labels"]} == dict.fromkeys(
         ("groceries", "fuel", "rent", "recurring"), 12
     )
     assert report["macro"]["f1"] == pytest.approx(np.mean([label["f1"] for label in report["labels"]]))
-    assert report["recipe"]["features"] == "both"
+    assert report["recipe"]["features"] == "both+lexical+amount+names"
     assert report["recipe"]["head"]["kind"] == "logistic"
-    assert report["recipe"]["thresholds"] == "grid"
+    assert report["recipe"]["thresholds"] == "blended"
     assert set(report["seconds"]) == {"encode", "fit", "tune", "total"}
     listed = ok("runs", "list")["runs"]
     assert [(run["run_id"], run["current"]) for run in listed] == [(report["run_id"], True)]
@@ -74,7 +75,8 @@ def test_not_judged_rows_and_labels_are_not_learned_from(bring, ok):
     ok("labels", "add", "never used")
     report = ok("train")
     assert report["n_transactions"] == 2
-    assert {label["label"] for label in report["labels"]} == {"food", "fuel", "car"}
+    supports = {label["label"]: label["support"] for label in report["labels"]}
+    assert supports == {"food": 1, "fuel": 1, "car": 1, "never used": 0}  # the last is known by its name alone
 
 
 def test_a_run_knows_labels_again_that_come_back_with_their_import(ok, write, tmp_path):

@@ -1,17 +1,24 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from toys import ToyEncoder
 
 from tagger.errors import CancelledError, TrainingError
 from tagger.learning.crossfit import OutOfFold, cross_fitted_predictions, out_of_fold
+from tagger.learning.inputs import Inputs
+from tagger.learning.lexical import Lexicon, hashed
 from tagger.learning.metrics import score_labels, summarize
 from tagger.learning.model import Model
 from tagger.learning.recipe import HeadSettings, Recipe
 from tagger.learning.thresholds import ExactChooser, FixedChooser, apply_thresholds, choose_thresholds
 
-LOGISTIC = Recipe(head=HeadSettings(l2=0.1))
-FEEDFORWARD = Recipe(head=HeadSettings(kind="feedforward", epochs=20, learning_rate=5e-3, batch_size=64))
+LOGISTIC = Recipe(features="both", head=HeadSettings(l2=0.1))
+FEEDFORWARD = Recipe(
+    features="both", head=HeadSettings(kind="feedforward", epochs=20, learning_rate=5e-3, batch_size=64)
+)
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -22,37 +29,37 @@ def tokens(n_groups=150, repeats=4, n_labels=3, seed=0):
     groups = np.repeat(np.arange(n_groups, dtype=np.int64), repeats)
     embeddings = rng.normal(size=(n_groups, 200)).astype(np.float32)[groups]
     y_true = (rng.random((n_groups, n_labels)) < 0.5)[groups]
-    return embeddings, y_true, np.ones_like(y_true), groups
+    return Inputs.of(embeddings), y_true, np.ones_like(y_true), groups
 
 
 @pytest.mark.parametrize("recipe", [LOGISTIC, FEEDFORWARD], ids=["logistic", "feedforward"])
 def test_a_head_that_knows_every_group_by_heart_is_no_better_than_chance_on_groups_it_never_saw(recipe):
-    embeddings, y_true, judged, groups = tokens()
-    by_heart = Model.fit(embeddings, y_true, judged, recipe).probabilities(embeddings) >= 0.5
-    unseen = out_of_fold(embeddings, y_true, judged, groups, recipe).y_prob >= 0.5
+    inputs, y_true, judged, groups = tokens()
+    by_heart = Model.fit(inputs, y_true, judged, recipe).probabilities(inputs) >= 0.5
+    unseen = out_of_fold(inputs, y_true, judged, groups, recipe).y_prob >= 0.5
     assert np.mean(by_heart == y_true) > 0.95
     # 450 coin tosses: three standard deviations are .07.
     assert np.mean(unseen == y_true) == pytest.approx(0.5, abs=0.07)
 
 
 def test_rows_as_groups_would_flatter():
-    embeddings, y_true, judged, groups = tokens()
-    leaking = out_of_fold(embeddings, y_true, judged, np.arange(groups.size), LOGISTIC).y_prob >= 0.5
+    inputs, y_true, judged, groups = tokens()
+    leaking = out_of_fold(inputs, y_true, judged, np.arange(groups.size), LOGISTIC).y_prob >= 0.5
     assert np.mean(leaking == y_true) > 0.95
 
 
 def test_verdicts_of_a_group_have_no_part_in_its_own_probabilities():
-    embeddings, y_true, judged, groups = tokens()
-    before = out_of_fold(embeddings, y_true, judged, groups, LOGISTIC)
+    inputs, y_true, judged, groups = tokens()
+    before = out_of_fold(inputs, y_true, judged, groups, LOGISTIC)
     fold = before.folds == 2
-    model = Model.fit(embeddings[~fold], y_true[~fold], judged[~fold], LOGISTIC)
-    assert np.array_equal(before.y_prob[fold], model.probabilities(embeddings[fold]))
+    model = Model.fit(inputs.take(~fold), y_true[~fold], judged[~fold], LOGISTIC)
+    assert np.array_equal(before.y_prob[fold], model.probabilities(inputs.take(fold)))
     assert not set(groups[fold]) & set(groups[~fold])
 
 
 def test_verdicts_of_a_fold_have_no_part_in_its_own_thresholds():
-    embeddings, y_true, judged, groups = tokens()
-    oof = out_of_fold(embeddings, y_true, judged, groups, LOGISTIC)
+    inputs, y_true, judged, groups = tokens()
+    oof = out_of_fold(inputs, y_true, judged, groups, LOGISTIC)
     fold = oof.folds == 1
     flipped = y_true ^ fold[:, np.newaxis]
     one, other = (cross_fitted_predictions(oof, truth, judged, groups, ExactChooser()) for truth in (y_true, flipped))
@@ -65,7 +72,8 @@ def test_thresholds_chosen_on_noise_look_good_only_on_the_rows_that_chose_them()
     groups = np.arange(200)
     y_true = rng.random((200, 20)) < 0.1
     y_prob = rng.random((200, 20), dtype=np.float32)
-    oof, judged = OutOfFold(y_prob, groups % 5), np.ones_like(y_true)
+    no_rows = np.empty(0, dtype=np.int64)  # every description occurs once
+    oof, judged = OutOfFold(y_prob, groups % 5, no_rows, np.empty((5, 0, 20), dtype=np.float32)), np.ones_like(y_true)
     honest = cross_fitted_predictions(oof, y_true, judged, groups, ExactChooser())
     chosen = choose_thresholds(y_true, y_prob, judged, groups, ExactChooser())
     flattered = apply_thresholds(y_prob, [threshold.value for threshold in chosen])
@@ -74,28 +82,33 @@ def test_thresholds_chosen_on_noise_look_good_only_on_the_rows_that_chose_them()
 
 
 def test_a_fixed_threshold_cuts_every_fold_alike():
-    embeddings, y_true, judged, groups = tokens()
-    oof = out_of_fold(embeddings, y_true, judged, groups, LOGISTIC)
+    inputs, y_true, judged, groups = tokens()
+    oof = out_of_fold(inputs, y_true, judged, groups, LOGISTIC)
     y_pred = cross_fitted_predictions(oof, y_true, judged, groups, FixedChooser(0.3))
     assert np.array_equal(y_pred, oof.y_prob >= 0.3)
 
 
 def test_labels_that_a_fold_cannot_teach_keep_finite_low_probabilities():
-    embeddings, y_true, judged, groups = tokens(n_groups=20)
+    inputs, y_true, judged, groups = tokens(n_groups=20)
     y_true[:] = False
     y_true[groups == 0, 0] = True  # one description in all
     judged[:, 1] = False
-    y_prob = out_of_fold(embeddings, y_true, judged, groups, LOGISTIC).y_prob
+    oof = out_of_fold(inputs, y_true, judged, groups, LOGISTIC)
+    y_prob = oof.y_prob
     assert np.isfinite(y_prob).all()
     assert np.all(y_prob[groups == 0, 0] < 0.01)
-    assert np.all(y_prob[:, 1] < 0.01)
+    for fold in range(5):
+        # Nobody judged the second label: the mean of the two constants that the other folds give.
+        seen = oof.folds != fold
+        shares = (y_true[seen][:, [0, 2]].sum(axis=0) + 0.01) / (seen.sum() + 10)
+        assert y_prob[~seen, 1] == pytest.approx(shares.mean(), rel=1e-4)
 
 
 def test_progress_and_reports_name_their_fold():
-    embeddings, y_true, judged, groups = tokens(n_groups=30)
+    inputs, y_true, judged, groups = tokens(n_groups=30)
     steps, reports = [], []
     out_of_fold(
-        embeddings, y_true, judged, groups, LOGISTIC,
+        inputs, y_true, judged, groups, LOGISTIC,
         progress=lambda done, total: steps.append((done, total)), on_epoch=reports.append,
     )  # fmt: skip
     assert steps == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
@@ -104,10 +117,10 @@ def test_progress_and_reports_name_their_fold():
 
 
 def test_watching_a_training_does_not_change_it():
-    embeddings, y_true, judged, groups = tokens(n_groups=30)
-    recipe = Recipe(head=HeadSettings(kind="feedforward", epochs=2))
-    alone = out_of_fold(embeddings, y_true, judged, groups, recipe)
-    watched = out_of_fold(embeddings, y_true, judged, groups, recipe, on_epoch=lambda report: None)
+    inputs, y_true, judged, groups = tokens(n_groups=30)
+    recipe = Recipe(features="both", head=HeadSettings(kind="feedforward", epochs=2))
+    alone = out_of_fold(inputs, y_true, judged, groups, recipe)
+    watched = out_of_fold(inputs, y_true, judged, groups, recipe, on_epoch=lambda report: None)
     assert np.array_equal(alone.y_prob, watched.y_prob)
 
 
@@ -119,3 +132,100 @@ def test_a_stopped_job_says_so():
 def test_one_description_alone_cannot_be_scored():
     with pytest.raises(TrainingError, match="two different"):
         out_of_fold(*tokens(n_groups=1), LOGISTIC)
+
+
+# With everything that a head may look at ------------------------------------------------------------------------------
+
+EVERYTHING = Recipe(features="both+lexical+amount+date+account+names")
+EVERYTHING_DENSE = Recipe(features=EVERYTHING.features, head=HeadSettings(kind="feedforward", epochs=2))
+NAMES = ToyEncoder().encode(["groceries", "fuel", "book stores"])
+
+
+def statement(n_groups=40, repeats=2):
+    """Descriptions with a number of their own; amounts, dates and accounts that differ from row to row."""
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(n_groups, dtype=np.int64), repeats)
+    texts = [f"{('TESCO', 'SHELL', 'BOOTS')[group % 3]} shop{group}" for group in groups]
+    inputs = Inputs.of(
+        ToyEncoder().encode(texts),
+        texts,
+        amounts=rng.normal(size=groups.size) * 100,
+        days=rng.integers(738_000, 738_700, groups.size).astype(np.int32),
+        accounts=rng.choice(["joint", "savings"], groups.size).tolist(),
+    )
+    y_true = groups[:, np.newaxis] % 3 == np.arange(3)
+    y_true[:, 2] = False
+    return inputs, y_true, np.ones_like(y_true), groups
+
+
+def other_facts(inputs, rows):
+    """The same, but for everything that is known of some rows."""
+    texts, accounts = inputs.texts.copy(), inputs.accounts.copy()
+    texts[rows], accounts[rows] = "QUUX GARPLY WALDO", "nowhere"
+    return replace(
+        inputs,
+        embeddings=np.where(rows[:, np.newaxis], np.float32(7), inputs.embeddings),
+        texts=texts,
+        accounts=accounts,
+        amounts=np.where(rows, 1e6, inputs.amounts),
+        days=np.where(rows, 1, inputs.days).astype(np.int32),
+    )
+
+
+@pytest.mark.parametrize("recipe", [EVERYTHING, EVERYTHING_DENSE], ids=["logistic", "feedforward"])
+def test_nothing_known_of_a_row_has_a_part_in_the_probabilities_of_its_own_fold(recipe):
+    inputs, y_true, judged, groups = statement()
+    before = out_of_fold(inputs, y_true, judged, groups, recipe, label_embeddings=NAMES)
+    fold = before.folds == 2
+    half = fold & (groups % 2 == 0)
+    rest = fold & ~half
+    assert half.any() and rest.any()
+    after = out_of_fold(other_facts(inputs, half), y_true, judged, groups, recipe, label_embeddings=NAMES)
+    assert np.array_equal(before.folds, after.folds)
+    assert np.array_equal(before.y_prob[rest], after.y_prob[rest])
+    assert not np.array_equal(before.y_prob[half], after.y_prob[half])
+    assert not np.array_equal(before.y_prob[~fold], after.y_prob[~fold])
+
+
+@pytest.mark.parametrize("recipe", [EVERYTHING, EVERYTHING_DENSE], ids=["logistic", "feedforward"])
+def test_rows_held_out_are_predicted_as_if_they_had_never_been_there(recipe):
+    inputs, y_true, judged, groups = statement()
+    oof = out_of_fold(inputs, y_true, judged, groups, recipe, label_embeddings=NAMES)
+    for fold in range(5):
+        others = oof.folds != fold
+        model = Model.fit(
+            inputs.take(others), y_true[others], judged[others], recipe, groups=groups[others], label_embeddings=NAMES
+        )
+        assert np.array_equal(oof.y_prob[~others], model.probabilities(inputs.take(~others)))
+
+
+def test_an_n_gram_of_the_held_out_rows_alone_has_no_column(monkeypatch):
+    inputs, y_true, judged, groups = statement()
+    models = []
+    fit = Model.fit
+    monkeypatch.setattr(Model, "fit", lambda *args, **options: models.append(fit(*args, **options)) or models[-1])
+    folds = out_of_fold(inputs, y_true, judged, groups, EVERYTHING, label_embeddings=NAMES).folds
+    assert len(models) == 5
+    for fold, model in enumerate(models):
+        training = Lexicon.fit(hashed(sorted(set(inputs.texts[folds != fold]))))
+        assert np.array_equal(model.space.lexicon.columns, training.columns)
+        assert np.array_equal(model.space.lexicon.weights, training.weights)
+        own = hashed([f"shop{group}" for group in set(groups[folds == fold])]).indices
+        assert not np.isin(own, training.columns).all()
+
+
+def test_words_are_counted_once_for_all_folds(monkeypatch):
+    counted = []
+    monkeypatch.setattr("tagger.learning.inputs.hashed", lambda texts: counted.append(len(texts)) or hashed(texts))
+    inputs, y_true, judged, groups = statement()
+    out_of_fold(inputs, y_true, judged, groups, EVERYTHING, label_embeddings=NAMES)
+    assert counted == [40]
+
+
+def test_watching_a_training_with_every_feature_does_not_change_it():
+    inputs, y_true, judged, groups = statement()
+    alone = out_of_fold(inputs, y_true, judged, groups, EVERYTHING, label_embeddings=NAMES)
+    reports = []
+    watched = out_of_fold(inputs, y_true, judged, groups, EVERYTHING, label_embeddings=NAMES, on_epoch=reports.append)
+    assert np.array_equal(alone.y_prob, watched.y_prob)
+    assert {report.fold for report in reports} == {0, 1, 2, 3, 4}

@@ -80,6 +80,9 @@ def test_a_later_batch_is_answered_from_memory_where_its_description_is_known():
     assert batch.share_remembered == 0.5
     assert batch.y_pred[:50].all()  # right, from memory
     assert batch.y_pred[50:].all()  # wrong, from the predictions
+    assert batch.from_memory[:50].all()
+    assert not batch.from_memory[50:].any()
+    assert not batch.conflict.any()
 
 
 def test_a_row_never_answers_itself():
@@ -95,6 +98,16 @@ def test_labels_that_memory_leaves_open_are_predicted():
     y_pred = np.tile([False, True], (10, 1))
     batch = later_batch_predictions(["tesco"] * 10, y_true, judged, y_pred, n_folds=2, seed=0)
     assert batch.y_pred.all()
+    assert (batch.from_memory == [True, False]).all()
+
+
+def test_answers_from_verdicts_that_disagree_are_marked():
+    keys = ["tesco"] * 6 + ["aldi"] * 6
+    y_true = np.array([[number in {0, 1}] for number in range(12)])
+    batch = later_batch_predictions(keys, y_true, np.ones_like(y_true), ~y_true, n_folds=12, seed=0)
+    # Each of tesco's rows is answered by the other five, of which at least one says yes.
+    assert batch.conflict.tolist() == [True] * 6 + [False] * 6
+    assert not batch.y_pred.any()
 
 
 def test_without_judged_rows_there_is_no_share():

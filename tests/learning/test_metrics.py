@@ -2,9 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import precision_recall_fscore_support
+from sklearn.metrics import (
+    accuracy_score,
+    coverage_error,
+    label_ranking_average_precision_score,
+    precision_recall_fscore_support,
+)
 
-from tagger.learning.metrics import score_labels, summarize
+from tagger.learning.metrics import RowScores, score_labels, score_rows, summarize
 
 
 def random_case(seed, n=60, n_labels=7, judged_share=0.7):
@@ -77,3 +82,58 @@ def test_nothing_judged_gives_no_figure_at_all():
 def test_shapes_that_differ_are_refused():
     with pytest.raises(ValueError, match="Shapes"):
         score_labels(np.ones((3, 2), bool), np.ones((3, 3), bool), np.ones((3, 2), bool))
+
+
+def ranked_case(seed, n=200, n_labels=9):
+    """Random truth with scores that tie often; some rows without a positive, some that are all positive."""
+    rng = np.random.default_rng(seed)
+    y_true = rng.random((n, n_labels)) < rng.random((n, 1)) ** 2
+    y_prob = (rng.integers(0, 6, (n, n_labels)) / 5).astype(np.float32)
+    return y_true, y_prob, y_prob >= 0.6
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_ranking_scores_are_those_of_scikit_learn_on_rows_with_a_positive(seed):
+    y_true, y_prob, y_pred = ranked_case(seed)
+    scores = score_rows(y_true, y_prob, y_pred, np.ones_like(y_true))
+    rows = y_true.any(axis=1)
+    assert scores.lrap == pytest.approx(label_ranking_average_precision_score(y_true[rows], y_prob[rows]))
+    assert scores.coverage == pytest.approx(coverage_error(y_true[rows], y_prob[rows]))
+    assert scores.exact_match == pytest.approx(accuracy_score(y_true, y_pred))
+    assert scores.untagged == pytest.approx(1 - y_pred.any(axis=1).mean())
+    assert (scores.n_judged, scores.n_fully_judged, scores.n_ranked) == (200, 200, rows.sum())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_nobody_judged_takes_no_part_in_the_scores_of_rows(seed):
+    y_true, y_prob, y_pred = ranked_case(seed)
+    judged = np.random.default_rng(seed).random(y_true.shape) < 0.6
+    judged[:20] = True
+    scores = score_rows(y_true, y_prob, y_pred, judged)
+    lraps, depths = [], []
+    for truth, prob, mask in zip(y_true, y_prob, judged, strict=True):
+        if (truth & mask).any():
+            lraps.append(label_ranking_average_precision_score(truth[None, mask], prob[None, mask]))
+            depths.append(coverage_error(truth[None, mask], prob[None, mask]))
+    assert scores.lrap == pytest.approx(np.mean(lraps))
+    assert scores.coverage == pytest.approx(np.mean(depths))
+    every = judged.all(axis=1)
+    assert scores.exact_match == pytest.approx(accuracy_score(y_true[every], y_pred[every]))
+    assert scores.n_ranked == len(lraps) < scores.n_judged
+    assert scores.n_fully_judged == every.sum() < 200
+    # Whatever stands in cells that nobody judged.
+    assert score_rows(y_true ^ ~judged, np.where(judged, y_prob, 9), y_pred ^ ~judged, judged) == scores
+
+
+@pytest.mark.parametrize("n_labels", [0, 2])
+def test_scores_of_rows_that_nobody_judged_are_none(n_labels):
+    nothing = np.zeros((3, n_labels), dtype=bool)
+    assert score_rows(nothing, nothing.astype(np.float32), nothing, nothing) == RowScores(
+        None, None, None, None, n_judged=0, n_fully_judged=0, n_ranked=0
+    )
+
+
+def test_a_row_that_is_rightly_without_a_label_is_an_exact_match_and_is_not_ranked():
+    y_true = np.array([[False, False], [True, False]])
+    scores = score_rows(y_true, np.array([[0.9, 0.1], [0.2, 0.8]], np.float32), y_true, np.ones_like(y_true))
+    assert (scores.exact_match, scores.untagged, scores.lrap, scores.coverage, scores.n_ranked) == (1, 0.5, 0.5, 2, 1)

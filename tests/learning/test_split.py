@@ -84,3 +84,32 @@ def test_fifty_thousand_rows_with_sixty_labels_take_seconds():
     start = time.process_time()
     grouped_folds(np.arange(50_000), y_true, np.ones_like(y_true), 5, 0)
     assert time.process_time() - start < 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_groups_stay_in_the_folds_of_before_and_new_ones_even_them_out(seed):
+    groups, y_true, judged = case(seed)
+    old = groups < 400
+    kept = np.full(groups.size, -1)
+    kept[old] = grouped_folds(groups[old], y_true[old], judged[old], 5, seed)
+    kept[old & (kept == 4)] = 3  # as if the fifth fold had been undone
+    folds = grouped_folds(groups, y_true, judged, 5, seed + 1, kept=kept)
+    assert np.array_equal(folds[kept >= 0], kept[kept >= 0])
+    assert all(np.unique(folds[groups == group]).size == 1 for group in np.unique(groups))
+    new = folds[~old]
+    assert np.count_nonzero(new == 4) > 2 * np.count_nonzero(new == 3)
+
+
+def test_a_group_whose_rows_were_apart_stays_with_its_first_row_and_folds_that_are_none_are_forgotten():
+    groups = np.repeat(np.arange(10), 2)
+    y_true = np.ones((20, 1), dtype=bool)
+    kept = np.full(20, -1)
+    kept[[0, 1]] = 3, 1
+    kept[2] = 7
+    folds = grouped_folds(groups, y_true, np.ones_like(y_true), 5, 0, kept=kept)
+    assert folds[0] == folds[1] == 3
+    assert folds.max() == 4
+    again = grouped_folds(groups, y_true, np.ones_like(y_true), 5, 0, kept=folds)
+    assert np.array_equal(again, folds)
+    with pytest.raises(ValueError, match="Shapes"):
+        grouped_folds(groups, y_true, np.ones_like(y_true), 5, 0, kept=kept[1:])

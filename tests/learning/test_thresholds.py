@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import accumulate
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -10,9 +12,12 @@ from tagger.errors import SettingError
 from tagger.learning.metrics import score_labels
 from tagger.learning.thresholds import (
     GRID,
+    SHRINKAGE,
+    BlendedChooser,
     ExactChooser,
     FixedChooser,
     GridChooser,
+    ShrunkChooser,
     apply_thresholds,
     choose_thresholds,
     parse_chooser,
@@ -25,6 +30,8 @@ rows = st.lists(
     ),
     max_size=25,
 )
+
+MANY = np.array([100])  # distinct descriptions that have the label
 
 
 def columns(cells):
@@ -46,7 +53,7 @@ def f1_at(threshold, y_true, y_prob, judged):
 @example([(0.9, True, False), (0.2, False, True)])
 def test_the_exact_threshold_is_as_good_as_the_best_of_every_distinct_score(cells):
     y_true, y_prob, judged = columns(cells)
-    (chosen,) = ExactChooser().choose(y_true, y_prob, judged)
+    (chosen,) = ExactChooser().choose(y_true, y_prob, judged, MANY)
     if not (y_true & judged).any():
         assert np.isnan(chosen)
         return
@@ -58,7 +65,7 @@ def test_the_exact_threshold_is_as_good_as_the_best_of_every_distinct_score(cell
 @given(rows)
 def test_the_exact_threshold_lies_midway_between_two_neighbouring_scores(cells):
     y_true, y_prob, judged = columns(cells)
-    (chosen,) = ExactChooser().choose(y_true, y_prob, judged)
+    (chosen,) = ExactChooser().choose(y_true, y_prob, judged, MANY)
     if np.isnan(chosen):
         return
     scores = y_prob[judged].astype(np.float64)
@@ -71,7 +78,7 @@ def test_the_exact_threshold_lies_midway_between_two_neighbouring_scores(cells):
 @given(rows)
 def test_the_grid_is_as_good_as_its_best_point(cells):
     y_true, y_prob, judged = columns(cells)
-    (chosen,) = GridChooser().choose(y_true, y_prob, judged)
+    (chosen,) = GridChooser().choose(y_true, y_prob, judged, MANY)
     if np.isnan(chosen):
         return
     assert chosen in GRID
@@ -88,7 +95,7 @@ def test_the_grid_has_the_seventeen_points_of_the_original_recipe():
 )
 def test_of_equally_good_grid_points_the_one_nearest_to_a_half_is_taken(no, yes, chosen):
     y_true, y_prob, judged = columns([(no, False, True), (yes, True, True)])
-    assert GridChooser().choose(y_true, y_prob, judged) == [chosen]
+    assert GridChooser().choose(y_true, y_prob, judged, MANY) == [chosen]
 
 
 @pytest.mark.parametrize(("probability", "present"), [(0.49, False), (0.50, True), (0.51, True)])
@@ -140,25 +147,154 @@ def test_a_fixed_threshold_holds_for_rare_labels_too():
         ("fixed:0.3", FixedChooser(0.3)),
         ("grid", GridChooser()),
         (" Exact ", ExactChooser()),
-        ("auto", GridChooser()),
+        ("shrunk", ShrunkChooser()),
+        ("blended", BlendedChooser()),
+        ("auto", BlendedChooser()),
     ],
 )
 def test_a_word_makes_its_chooser(text, chooser):
     assert parse_chooser(text) == chooser
 
 
-@pytest.mark.parametrize("text", ["", "best", "fixed", "fixed:", "fixed:2", "fixed:nan", "grid:3", "shrunk"])
+@pytest.mark.parametrize("text", ["", "best", "fixed", "fixed:", "fixed:2", "fixed:nan", "grid:3", "shrunk:20", "f2"])
 def test_a_chooser_that_does_not_exist_is_refused_with_the_choices(text):
     with pytest.raises(SettingError) as error:
         parse_chooser(text)
-    assert "grid, exact" in error.value.hint
+    for choice in ("auto", "blended", "shrunk", "grid, exact", "fixed:0.5"):
+        assert choice in error.value.hint
 
 
 def test_many_labels_are_tuned_each_on_its_own():
     rng = np.random.default_rng(0)
     y_prob = rng.random((40, 4), dtype=np.float32)
     y_true = rng.random((40, 4)) < y_prob**2
-    chosen = ExactChooser().choose(y_true, y_prob, np.ones_like(y_true))
+    chosen = ExactChooser().choose(y_true, y_prob, np.ones_like(y_true), np.full(4, 100))
     for label in range(4):
         best = max(f1_score(y_true[:, label], y_prob[:, label] >= score) for score in y_prob[:, label])
         assert f1_score(y_true[:, label], y_prob[:, label] >= chosen[label]) == pytest.approx(best)
+
+
+def test_a_label_with_too_few_examples_is_not_tuned_on_its_own():
+    y_true, y_prob, judged = columns([(0.2, False, True), (0.3, True, True)] * 5)
+    for chooser in (GridChooser(), ExactChooser()):
+        assert np.isnan(chooser.choose(y_true, y_prob, judged, np.array([0])))
+
+
+# Drawn towards what labels share --------------------------------------------------------------------------------------
+
+
+def logit(threshold):
+    return np.log(threshold / (1 - threshold))
+
+
+def sigmoid(value):
+    return 1 / (1 + np.exp(-value))
+
+
+def several_labels(seed=0, n=120, n_labels=5):
+    """Labels from common to rare, one without a positive; scores that follow them, some cells not judged."""
+    rng = np.random.default_rng(seed)
+    truth = rng.random((n, n_labels)) < np.append(np.geomspace(0.5, 0.05, n_labels - 1), 0.0)
+    y_prob = sigmoid(rng.normal(np.where(truth, 0.3, -2.0), 1.2)).astype(np.float32)
+    return truth, y_prob, rng.random((n, n_labels)) < 0.8
+
+
+def best_shared(y_true, y_prob, judged):
+    """The threshold with the best mean F1 over the labels that have a positive, among 61 from .018 to .88."""
+    grid = sigmoid(np.linspace(-4, 2, 61))
+    scored = (y_true & judged).any(axis=0)
+
+    def mean_f1(threshold):
+        scores = score_labels(y_true, apply_thresholds(y_prob, [threshold] * scored.size), judged)
+        return np.mean([score.f1 for score, has in zip(scores, scored, strict=True) if has])
+
+    return max(grid, key=mean_f1)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_labels_without_examples_take_the_best_shared_threshold(seed):
+    y_true, y_prob, judged = several_labels(seed)
+    chosen = ShrunkChooser().choose(y_true, y_prob, judged, np.zeros(5, dtype=np.int64))
+    assert chosen == pytest.approx(np.full(5, best_shared(y_true, y_prob, judged)))
+
+
+def test_many_examples_leave_a_label_nearly_at_its_own_best_threshold():
+    y_true, y_prob, judged = several_labels()
+    n_positive = np.array([1_000_000] * 4 + [0])
+    shrunk, exact = (each().choose(y_true, y_prob, judged, n_positive) for each in (ShrunkChooser, ExactChooser))
+    assert shrunk[:4] == pytest.approx(exact[:4], abs=1e-4)
+    assert np.isnan(exact[4])
+    assert shrunk[4] == pytest.approx(best_shared(y_true, y_prob, judged))
+
+
+@pytest.mark.parametrize(("n_positive", "weight"), [(5, 0.2), (20, 0.5), (60, 0.75)])
+def test_a_threshold_lies_between_its_own_and_the_shared_one_on_the_logit_scale(n_positive, weight):
+    assert SHRINKAGE == 20
+    # Alone, the first label cuts midway between .2 and .4; both together do best with the grid's first point above .2.
+    y_true = np.array([[True, False], [True, False], [True, True], [False, False]] + [[False, True]] * 3)
+    y_prob = np.array([[0.4, 0.5], [0.4, 0.5], [0.9, 0.9], [0.2, 0.5]] + [[0.2, 0.9]] * 3, dtype=np.float32)
+    judged = np.ones_like(y_true)
+    shared = best_shared(y_true, y_prob, judged)
+    assert shared == pytest.approx(sigmoid(-1.3))
+    chosen = ShrunkChooser().choose(y_true, y_prob, judged, np.array([n_positive, 0]))
+    expected = sigmoid(weight * logit(0.3) + (1 - weight) * logit(shared))
+    assert chosen == pytest.approx([expected, shared], rel=1e-6)
+
+
+def test_without_any_positive_nothing_is_learned_from_verdicts():
+    y_true, y_prob, judged = several_labels()
+    chosen = ShrunkChooser().choose(np.zeros_like(y_true), y_prob, judged, np.zeros(5, dtype=np.int64))
+    assert chosen == pytest.approx(np.full(5, 0.5))
+
+
+def best_expected_f1(scores):
+    """What the probabilities promise if every one of them is right: tag the likeliest k rows, for the best k."""
+    ordered = sorted(map(float, scores), reverse=True)
+    total = sum(ordered)
+    return max(2 * hits / (k + total) for k, hits in enumerate(accumulate(ordered), 1))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_blend_lies_halfway_between_verdicts_and_half_of_the_best_expected_f1(seed):
+    y_true, y_prob, judged = several_labels(seed)
+    n_positive = np.array([40, 25, 12, 0, 0])
+    by_verdicts = ShrunkChooser().choose(y_true, y_prob, judged, n_positive)
+    halves = [best_expected_f1(y_prob[judged[:, label], label]) / 2 for label in range(5)]
+    expected = sigmoid((logit(by_verdicts) + logit(np.array(halves))) / 2)
+    assert BlendedChooser().choose(y_true, y_prob, judged, n_positive) == pytest.approx(expected, rel=1e-5)
+
+
+def test_half_of_the_best_expected_f1_is_the_best_threshold_where_probabilities_can_be_believed():
+    rng = np.random.default_rng(0)
+    y_prob = rng.beta(0.4, 2.0, size=(100_000, 1)).astype(np.float32)
+    y_true = rng.random(y_prob.shape) < y_prob
+    (best,) = ExactChooser().choose(y_true, y_prob, np.ones_like(y_true), MANY)
+    assert best_expected_f1(y_prob[:, 0]) / 2 == pytest.approx(best, abs=0.02)
+
+
+@pytest.mark.parametrize("probability", [0.0, 1.0])
+def test_probabilities_without_doubt_give_a_threshold_between_0_and_1(probability):
+    y_true, y_prob, judged = columns([(probability, probability == 1.0, True)] * 12)
+    (chosen,) = BlendedChooser().choose(y_true, y_prob, judged, np.array([12 * int(probability)]))
+    assert 0 < chosen < 1
+    assert apply_thresholds(y_prob, [chosen]).all() == (probability == 1.0)
+
+
+@settings(max_examples=100, deadline=None)
+@given(rows, st.integers(0, 100))
+@example([], 0)
+def test_every_label_gets_a_threshold_from_a_chooser_that_shares(cells, n_positive):
+    y_true, y_prob, judged = columns(cells)
+    for chooser in (ShrunkChooser(), BlendedChooser()):
+        (chosen,) = chooser.choose(y_true, y_prob, judged, np.array([n_positive]))
+        assert 0 < chosen < 1
+
+
+@pytest.mark.parametrize(("n_groups", "tuned"), [(9, False), (10, True)])
+def test_a_rare_label_shares_and_says_that_it_was_not_tuned(n_groups, tuned):
+    y_true, y_prob, judged, groups = evidence(n_groups)
+    (chosen,) = choose_thresholds(y_true, y_prob, judged, groups, ShrunkChooser())
+    shared = best_shared(y_true, y_prob, judged)
+    weight = n_groups / (n_groups + 20) * tuned
+    assert (chosen.tuned, chosen.n_positive_groups) == (tuned, n_groups)
+    assert chosen.value == pytest.approx(sigmoid(weight * logit(0.75) + (1 - weight) * logit(shared)), rel=1e-6)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,16 +9,18 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from tagger.errors import BundleError, CancelledError, TrainingError
+from tagger.learning.inputs import Design
 from tagger.learning.recipe import HeadSettings
 from tagger.learning.training import FittedHead, Validation, fit_head
 
+LOGISTIC = HeadSettings(l2=10.0)
 FEEDFORWARD = HeadSettings(kind="feedforward", epochs=3)
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 VARIANTS = [
-    HeadSettings(),
-    HeadSettings(class_weight="balanced"),
+    LOGISTIC,
+    HeadSettings(l2=10.0, class_weight="balanced"),
     FEEDFORWARD,
     HeadSettings(kind="feedforward", epochs=2, normalization="layer", activation="gelu", widths=(16,)),
     HeadSettings(kind="feedforward", epochs=2, normalization="batch", activation="tanh", residual=True, widths=(12, 8)),
@@ -31,7 +35,7 @@ def case(seed=0, n=400, n_features=24, n_labels=6, judged_share=1.0):
     X = rng.normal(size=(n, n_features)) * np.geomspace(3, 0.03, n_features)
     logits = X @ rng.normal(size=(n_features, n_labels)) - np.linspace(0, 4, n_labels)
     y_true = rng.random((n, n_labels)) < 1 / (1 + np.exp(-logits))
-    return X.astype(np.float32), y_true, rng.random((n, n_labels)) < judged_share
+    return Design(X.astype(np.float32)), y_true, rng.random((n, n_labels)) < judged_share
 
 
 def objective(weight, bias, X, y, l2, row_weight=1.0):
@@ -52,7 +56,7 @@ def test_the_logistic_head_reaches_the_objective_of_scikit_learn(l2, judged_shar
     weight, bias = (head.tensors()[f"output.{name}"].astype(np.float64) for name in ("weight", "bias"))
     for label in range(y_true.shape[1]):
         rows = judged[:, label]
-        x, y = X[rows], y_true[rows, label]
+        x, y = X.dense[rows], y_true[rows, label]
         peer = LogisticRegression(
             C=1 / l2, solver="newton-cholesky", class_weight=None if class_weight == "none" else "balanced"
         ).fit(x.astype(np.float64), y)
@@ -63,31 +67,34 @@ def test_the_logistic_head_reaches_the_objective_of_scikit_learn(l2, judged_shar
 
 def test_more_features_than_rows_and_dead_features_do_no_harm():
     X, y_true, judged = case(n=40, n_features=90)
-    X[:, 7:10] = 0.0
+    X.dense[:, 7:10] = 0.0
     head = fit_head(X, y_true, judged, HeadSettings(l2=0.1), seed=0)
     label = 0
-    peer = LogisticRegression(C=10, solver="newton-cholesky").fit(X, y_true[:, label])
+    peer = LogisticRegression(C=10, solver="newton-cholesky").fit(X.dense, y_true[:, label])
     weight, bias = (head.tensors()[f"output.{name}"].astype(np.float64) for name in ("weight", "bias"))
-    expected = objective(peer.coef_[0], peer.intercept_[0], X, y_true[:, label], 0.1)
-    assert objective(weight[label], bias[label], X, y_true[:, label], 0.1) == pytest.approx(expected, rel=1e-3)
+    expected = objective(peer.coef_[0], peer.intercept_[0], X.dense, y_true[:, label], 0.1)
+    assert objective(weight[label], bias[label], X.dense, y_true[:, label], 0.1) == pytest.approx(expected, rel=1e-3)
 
 
 def test_a_row_counts_as_often_as_it_is_repeated():
     X, y_true, judged = case(n=100)
     times = np.random.default_rng(1).integers(1, 6, 100)
-    head = fit_head(*(np.repeat(part, times, axis=0) for part in (X, y_true, judged)), HeadSettings(l2=1.0), seed=0)
+    rows = np.repeat(np.arange(100), times)
+    head = fit_head(X.take(rows), y_true[rows], judged[rows], HeadSettings(l2=1.0), seed=0)
     weight, bias = (head.tensors()[f"output.{name}"].astype(np.float64) for name in ("weight", "bias"))
     for label, y in enumerate(y_true.T):
-        peer = LogisticRegression(C=1.0, solver="newton-cholesky").fit(X.astype(np.float64), y, sample_weight=times)
-        expected = objective(peer.coef_[0], peer.intercept_[0], X, y, 1.0, times)
-        assert objective(weight[label], bias[label], X, y, 1.0, times) == pytest.approx(expected, rel=1e-3)
+        peer = LogisticRegression(C=1.0, solver="newton-cholesky").fit(
+            X.dense.astype(np.float64), y, sample_weight=times
+        )
+        expected = objective(peer.coef_[0], peer.intercept_[0], X.dense, y, 1.0, times)
+        assert objective(weight[label], bias[label], X.dense, y, 1.0, times) == pytest.approx(expected, rel=1e-3)
 
 
 def test_equal_inputs_may_carry_different_answers():
-    X = np.zeros((10, 2), dtype=np.float32)
+    X = Design(np.zeros((10, 2), dtype=np.float32))
     y_true = np.array([[row < 3] for row in range(10)])
-    head = fit_head(X, y_true, np.ones_like(y_true), HeadSettings(), seed=0)
-    assert 1 / (1 + np.exp(-head.logits(X[:1]))) == pytest.approx(0.3, abs=1e-3)
+    head = fit_head(X, y_true, np.ones_like(y_true), LOGISTIC, seed=0)
+    assert 1 / (1 + np.exp(-head.logits(X.take(slice(1))))) == pytest.approx(0.3, abs=1e-3)
 
 
 def test_the_logistic_head_reports_a_falling_loss_and_a_last_block():
@@ -133,12 +140,12 @@ def original_recipe(X, y_true, seed, epochs, batch_size):
 def test_the_feedforward_head_is_the_original_recipe():
     X, y_true, judged = case(n=210)
     with torch.random.fork_rng():
-        losses, net = original_recipe(X, y_true, seed=3, epochs=4, batch_size=32)
+        losses, net = original_recipe(X.dense, y_true, seed=3, epochs=4, batch_size=32)
     reports = []
     head = fit_head(X, y_true, judged, HeadSettings(kind="feedforward", epochs=4), 3, on_epoch=reports.append)
     assert [report.loss for report in reports] == pytest.approx(losses, rel=1e-4)
     with torch.no_grad():
-        assert head.logits(X) == pytest.approx(net(torch.from_numpy(X)).numpy(), abs=1e-3)
+        assert head.logits(X) == pytest.approx(net(torch.from_numpy(X.dense)).numpy(), abs=1e-3)
 
 
 def test_the_number_of_threads_is_left_as_it_was():
@@ -185,6 +192,26 @@ def test_what_was_said_in_unjudged_cells_changes_nothing(settings):
 
 
 @pytest.mark.parametrize("settings", VARIANTS, ids=str)
+def test_an_offset_is_added_to_what_the_head_says(settings):
+    X, y_true, judged = case()
+    offset = np.random.default_rng(0).normal(size=y_true.shape).astype(np.float32)
+    head = fit_head(replace(X, offset=offset), y_true, judged, settings, 0)
+    assert head.logits(replace(X, offset=offset)) == pytest.approx(head.logits(X) + offset, abs=1e-5)
+    without = fit_head(replace(X, offset=np.zeros_like(offset)), y_true, judged, settings, 0)
+    assert np.array_equal(without.logits(X), fit_head(X, y_true, judged, settings, 0).logits(X))
+
+
+@pytest.mark.parametrize("settings", [LOGISTIC, FEEDFORWARD], ids=["logistic", "feedforward"])
+def test_what_the_offset_knows_is_not_learned_again(settings):
+    X, y_true, judged = case()
+    knows = replace(X, offset=np.where(y_true, 20, -20).astype(np.float32))
+    reports = []
+    fit_head(knows, y_true, judged, settings, 0, on_epoch=reports.append, validation=Validation(knows, y_true, judged))
+    assert reports[0].loss < 1e-3
+    assert reports[-1].validation_f1 == 1.0
+
+
+@pytest.mark.parametrize("settings", VARIANTS, ids=str)
 def test_one_seed_gives_one_head_and_leaves_the_generator_alone(settings):
     X, y_true, judged = case()
     before = torch.get_rng_state()
@@ -206,16 +233,16 @@ def test_a_head_made_of_stored_tensors_gives_equal_logits(settings):
 
 
 def test_tensors_that_do_not_fit_the_settings_are_refused():
-    tensors = fit_head(*case(), HeadSettings(), 0).tensors()
-    for settings, broken in ((FEEDFORWARD, tensors), (HeadSettings(), {"output.weight": tensors["output.weight"]})):
+    tensors = fit_head(*case(), LOGISTIC, 0).tensors()
+    for settings, broken in ((FEEDFORWARD, tensors), (LOGISTIC, {"output.weight": tensors["output.weight"]})):
         with pytest.raises(BundleError):
             FittedHead.from_tensors(settings, broken)
 
 
-@pytest.mark.parametrize("settings", [HeadSettings(), FEEDFORWARD], ids=["logistic", "feedforward"])
+@pytest.mark.parametrize("settings", [LOGISTIC, FEEDFORWARD], ids=["logistic", "feedforward"])
 @pytest.mark.parametrize(
     ("n_yes", "n_no", "probability"),
-    [(0, 0, 0.001), (0, 90, 0.0001), (3, 0, 0.23), (10, 0, 0.5), (1_000, 0, 0.99)],
+    [(0, 90, 0.0001), (3, 0, 0.23), (10, 0, 0.5), (1_000, 0, 0.99)],
 )
 def test_a_label_without_both_verdicts_gets_a_constant_and_disturbs_no_other(settings, n_yes, n_no, probability):
     X, y_true, judged = case(n=1_000)
@@ -228,7 +255,18 @@ def test_a_label_without_both_verdicts_gets_a_constant_and_disturbs_no_other(set
     assert np.all(logits[:, others].std(axis=0) > 0.1)
 
 
-@pytest.mark.parametrize("settings", [HeadSettings(), FEEDFORWARD], ids=["logistic", "feedforward"])
+@pytest.mark.parametrize("settings", [LOGISTIC, FEEDFORWARD], ids=["logistic", "feedforward"])
+def test_a_label_without_any_verdict_gets_the_mean_share_of_the_others(settings):
+    X, y_true, judged = case(judged_share=0.7)
+    judged[:, 2] = False
+    logits = fit_head(X, y_true, judged, settings, 0).logits(X)
+    said_yes, said = (y_true & judged).sum(axis=0), judged.sum(axis=0)
+    expected = np.delete((said_yes + 0.01) / (said + 10), 2).mean()
+    assert np.unique(logits[:, 2]).size == 1
+    assert 1 / (1 + np.exp(-logits[0, 2])) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("settings", [LOGISTIC, FEEDFORWARD], ids=["logistic", "feedforward"])
 def test_nothing_learnable_at_all_is_still_a_head(settings):
     X, y_true, judged = case(n=20)
     reports = []
@@ -237,7 +275,7 @@ def test_nothing_learnable_at_all_is_still_a_head(settings):
     assert all(np.isfinite(report.loss) for report in reports)
 
 
-@pytest.mark.parametrize("settings", [HeadSettings(), FEEDFORWARD], ids=["logistic", "feedforward"])
+@pytest.mark.parametrize("settings", [LOGISTIC, FEEDFORWARD], ids=["logistic", "feedforward"])
 def test_a_stopped_training_says_so_and_leaves_the_generator_alone(settings):
     before = torch.get_rng_state()
     with pytest.raises(CancelledError):
@@ -256,10 +294,10 @@ def test_validation_f1_is_reported_after_every_epoch():
 def test_inputs_that_cannot_be_learned_from_are_refused():
     X, y_true, judged = case(n=5)
     with pytest.raises(TrainingError):
-        fit_head(X[:0], y_true[:0], judged[:0], HeadSettings(), 0)
+        fit_head(X.take(slice(0)), y_true[:0], judged[:0], LOGISTIC, 0)
     with pytest.raises(ValueError, match="finite"):
-        fit_head(np.where(X > 0, np.nan, X).astype(np.float32), y_true, judged, HeadSettings(), 0)
+        fit_head(Design(np.where(X.dense > 0, np.nan, X.dense)), y_true, judged, LOGISTIC, 0)
     with pytest.raises(ValueError, match="auto"):
         fit_head(X, y_true, judged, HeadSettings(kind="auto"), 0)
-    X.flags.writeable = False  # as a memory map is
-    fit_head(X, y_true, judged, HeadSettings(), 0)
+    X.dense.flags.writeable = False  # as a memory map is
+    fit_head(X, y_true, judged, LOGISTIC, 0)

@@ -11,12 +11,14 @@ import numpy as np
 from toys import labelled_csv
 
 from tagger.services import review, runs
+from tagger.services.evidence import group_hashes
 from tagger.services.importing import Upload, import_files
 from tagger.services.progress import Progress
 from tagger.services.store import Store, now
 from tagger.storage import labels
 from tagger.storage.runs import Bundle, RunRow, add_run, write_bundle
 from tagger.transactions.layout import ReadOptions
+from tagger.transactions.text import GROUP_VERSION
 
 _numbers = itertools.count()
 three_kinds = labelled_csv  # named for what is in it
@@ -25,6 +27,20 @@ three_kinds = labelled_csv  # named for what is in it
 def statement(*rows: str, header: str = "date,description,amount,tags") -> str:
     """`statement("2024-03-01,TESCO,-1.00,groceries")` as a file."""
     return "\n".join((header, *rows)) + "\n"
+
+
+def a_b_and_c() -> str:
+    """120 descriptions of two rows each, 100 of them judged: 30 are a, 20 are b (10 of them both), 5 are c."""
+    rows = []
+    for number in range(120):
+        has = {"a": number < 30, "b": 20 <= number < 40, "c": 95 <= number < 100}
+        tags = "|".join(name for name in has if has[name]) or "other"
+        word = "".join(chr(97 + (number // 26**k) % 26) for k in range(3))
+        rows += [
+            f"2024-03-{1 + number % 28:02d},SHOP {word},-{number}.{copy}0,{tags if number < 100 else ''}"
+            for copy in (1, 2)
+        ]
+    return statement(*rows)
 
 
 def import_csv(
@@ -66,6 +82,23 @@ def ids_by_description(store: Store) -> dict[str, str]:
     return dict(reversed(list(zip(columns.descriptions, columns.ids, strict=True))))
 
 
+def truth(store: Store) -> np.ndarray:
+    """Bool (n_transactions, n_labels)."""
+    return store.view().truth.y_true
+
+
+def flipped(store: Store, name: str, missed: int = 0, too_many: int = 0) -> np.ndarray:
+    """The truth, but for one label: so many descriptions missed, and so many too many."""
+    view = store.view()
+    said = view.truth.y_true.copy()
+    column = [label.name for label in view.labels].index(name)
+    for has_it, n_flipped in ((True, missed), (False, too_many)):
+        rows = np.flatnonzero((truth(store)[:, column] == has_it) & view.truth.judged[:, column])
+        groups = np.unique(view.columns.group_index[rows])[:n_flipped]
+        said[np.isin(view.columns.group_index, groups), column] ^= True
+    return said
+
+
 def add_made_up_run(
     store: Store, probabilities: np.ndarray, thresholds: Sequence[float], label_ids: Sequence[int], **parts: Any
 ) -> Bundle:
@@ -76,7 +109,7 @@ def add_made_up_run(
         store_id=store.db.store_id,
         created_at="2024-03-01T12:00:00Z",
         encoder="toy",
-        recipe={"thresholds": "grid"},
+        recipe={"features": "both", "thresholds": "grid"},
         labels=tuple((label_id, view.labels[view.column_of[label_id]].name) for label_id in label_ids),
         thresholds=tuple(thresholds),
         summary={"micro": {"f1": None}, "macro": {"f1": None}},
@@ -86,7 +119,7 @@ def add_made_up_run(
     write_bundle(store.settings.runs_path / bundle.run_id, bundle)
     with store.db.write("runs") as connection:
         add_run(connection, RunRow(bundle.run_id, now(), "ada", uses_sample=False, summary=bundle.summary))
-    store.predictions(bundle).add(view.columns.text_keys, probabilities.astype(np.float32))
+    store.predictions(bundle).add(view.columns.inputs().keys, probabilities.astype(np.float32))
     runs.promote(store, bundle.run_id)
     return bundle
 
@@ -103,3 +136,52 @@ class StopAt(Progress):
         if message is not None and message.startswith(self.wanted) and not self.cancelled():
             self.meanwhile()
             self.stop()
+
+
+def add_scored_run(
+    store: Store,
+    y_pred: np.ndarray,
+    *,
+    rows: Sequence[int] | None = None,
+    says: np.ndarray | None = None,
+    folds: np.ndarray | None = None,
+    promote: bool = False,
+    **parts: Any,
+) -> Bundle:
+    """Store a run that learned from `rows` of the view (default: all that are judged).
+
+    `y_pred` is what it said of each row of the view out of fold, `says` what it predicts once promoted (default: the
+    same). Its labels are those of the store.
+    """
+    view = store.view()
+    learned = sorted(view.judged_rows.tolist() if rows is None else rows)
+    fold_of = np.arange(len(learned)) % 5 if folds is None else folds
+    bundle = Bundle(
+        run_id=f"20240302-120000-{uuid.uuid4().hex[:6]}",
+        store_id=store.db.store_id,
+        created_at="2024-03-02T12:00:00Z",
+        encoder="of another day",  # so that nobody asks it for texts that come later
+        recipe=parts.pop("recipe", {"features": "both", "thresholds": "grid"}),
+        labels=tuple((label.id, label.name) for label in view.labels),
+        thresholds=(0.5,) * len(view.labels),
+        summary={"micro": {"f1": None}, "macro": {"f1": None}, "group_version": GROUP_VERSION, **parts},
+        head={"nothing": np.zeros(1)},
+        evidence={
+            "transaction_ids": np.array(
+                [list(bytes.fromhex(view.columns.ids[row])) for row in learned], dtype=np.uint8
+            ),
+            "seen_groups": np.unique(group_hashes([view.columns.groups[view.columns.group_index[r]] for r in learned])),
+            "y_prob": np.where(y_pred[learned], 0.9, 0.1).astype(np.float32),
+            "y_pred": y_pred[learned].astype(np.uint8),
+            "folds": fold_of.astype(np.int16),
+        },
+    )
+    write_bundle(store.settings.runs_path / bundle.run_id, bundle)
+    with store.db.write("runs") as connection:
+        add_run(connection, RunRow(bundle.run_id, now(), "ada", uses_sample=False, summary=bundle.summary))
+    of_text = np.full((len(view.columns.texts), len(view.labels)), 0.1, dtype=np.float32)
+    of_text[view.columns.text_index] = np.where(y_pred if says is None else says, 0.9, 0.1)
+    store.predictions(bundle).add(view.columns.inputs().keys, of_text)
+    if promote:
+        runs.promote(store, bundle.run_id)
+    return bundle

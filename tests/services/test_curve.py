@@ -7,6 +7,7 @@ import pytest
 from steps import StopAt, confirm, import_csv, make_labels, statement, three_kinds, undo
 
 from tagger.errors import CancelledError, TrainingError
+from tagger.learning.curve import learning_curve
 from tagger.learning.recipe import Recipe
 from tagger.services import curve, training
 from tagger.services.jobs import Jobs
@@ -52,12 +53,11 @@ def test_what_a_person_judged_last_is_what_the_last_labels_are(judged, monkeypat
     seen: list[tuple[int, ...]] = []
     theirs = {view.columns.group_index[view.columns.row_of_id[row]] for row in ids}
 
-    def spy(y_true, judged_, groups, folds, fit_predict, **how):
+    def spy(y_true, judged_, groups, folds, fit, **how):
         seen.append(tuple(groups.tolist()))
-        return original(y_true, judged_, groups, folds, fit_predict, **how)
+        return learning_curve(y_true, judged_, groups, folds, fit, **how)
 
-    original = curve.learning_curve
-    monkeypatch.setattr(curve, "learning_curve", spy)
+    monkeypatch.setattr("tagger.learning.curve.learning_curve", spy)
     curve.measure(judged, Progress())
     (order,) = seen
     assert set(order[-16:]) == theirs

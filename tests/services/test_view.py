@@ -339,7 +339,7 @@ def test_rows_that_come_after_the_run_wait_for_their_tags_and_then_show_them(sto
         import_csv(store, statement("2024-03-02,ALDI,-1.00", header="date,description,amount"), "later.csv")
     assert store.view().tagging.n_waiting == 1
     assert store.view().sources.tolist() == [[PREDICTED], [ABSENT]]
-    store.predictions(bundle).add([store.view().columns.text_keys[1]], np.array([[0.5]], dtype=np.float32))
+    store.predictions(bundle).add([store.view().columns.inputs().keys[1]], np.array([[0.5]], dtype=np.float32))
     assert store.view().tagging.n_waiting == 0
     assert store.view().sources.tolist() == [[PREDICTED], [PREDICTED]]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from alembic.operations import Operations
 from sqlalchemy import create_engine
 
 from tagger.errors import TaggerError
+from tagger.storage import runs
 from tagger.storage.database import MIGRATIONS, Database, migrate
+from tagger.storage.runs import CurrentRun
 from tagger.storage.schema import metadata
 
 
@@ -108,3 +111,29 @@ def test_the_newest_migration_is_the_one_that_opening_looks_for():
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     assert ScriptDirectory.from_config(config).get_current_head() == HEAD
+
+
+def test_choices_of_a_run_from_before_one_could_roll_back_are_kept_and_can_be_rolled_back(tmp_path):
+    path = tmp_path / "tagger.db"
+    engine = create_engine(f"sqlite:///{path}")
+    migrate(engine, "0001")
+    engine.dispose()
+    connection = sqlite3.connect(path)
+    at = "2024-03-01 12:00:00.000000"
+    connection.executemany("insert into runs values (?, ?, 'ada', 0, '{}', null)", [("a", at), ("b", at)])
+    connection.execute("insert into threshold_versions values (1, 'a', ?, 'ada', 'mine', '[0.7]')", [at])
+    connection.executemany(
+        "insert into current_runs (run_id, threshold_version_id, author, at) values (?, ?, 'ada', ?)",
+        [("a", None, at), ("a", 1, at), ("b", None, at)],
+    )
+    connection.commit()
+    connection.close()
+    db = Database(path)
+    with db.write() as connection:
+        assert runs.current(connection) == CurrentRun("b", None)
+        assert runs.roll_back(connection, author="ada", at=datetime.fromisoformat(at)) == CurrentRun("a", 1)
+        assert runs.current(connection) == CurrentRun("a", 1)
+        assert runs.previous(connection) == CurrentRun("a", None)
+        assert runs.notes(connection) == {}
+        runs.add_note(connection, "a", "kept", author="ada", at=datetime.fromisoformat(at))
+    assert db.check() == []

@@ -182,7 +182,7 @@ def _cut(name, keep):
         _file("run.json", b"null"),
         _file("run.json", b'{"format_version": 1'),
         _file("run.json", b"\xff\xfe\x00"),
-        _json(format_version=2),
+        _json(format_version=3),
         _json(format_version="new"),
         _json(format_version=None),
         _json(labels=None),
@@ -252,6 +252,81 @@ def test_the_current_run_is_the_newest_choice_that_still_exists(tmp_path):
     with db.read() as connection:
         assert runs.runs(connection) == []
         assert sorted(runs.discarded_runs(connection)) == ["a", "b", "c"]
+
+
+@pytest.fixture
+def history(tmp_path):
+    """`history("a b <")`: promote a, promote b, roll back; `a1` promotes a with thresholds 1, `x:a` discards a."""
+    db = Database(tmp_path / "tagger.db")
+    with db.write() as connection:
+        for day, run_id in enumerate("abc", start=1):
+            run(connection, run_id, day)
+            runs.add_threshold_version(connection, run_id, [0.5], author="ada", note="", at=AT)
+
+    def play(steps):
+        for step in steps.split():
+            with db.write() as connection:
+                if step == "<":
+                    runs.roll_back(connection, author="ada", at=AT)
+                elif step.startswith("x:"):
+                    runs.discard_run(connection, step[2:], AT)
+                else:
+                    run_id = "starter" if step[0] == "s" else step[0]
+                    version = int(step[1:]) if step[1:] else None
+                    runs.set_current(connection, run_id, version, author="ada", at=AT)
+        with db.read() as connection:
+            return tuple(
+                each and ("s" if each.run_id == "starter" else each.run_id) + str(each.threshold_version_id or "")
+                for each in (runs.current(connection), runs.previous(connection))
+            )
+
+    return play
+
+
+@pytest.mark.parametrize(
+    ("steps", "now", "before"),
+    [
+        ("", "s", None),
+        ("a", "a", "s"),
+        ("a <", "s", None),
+        ("a b <", "a", "s"),
+        ("a b < <", "s", None),
+        ("a b c < <", "a", "s"),
+        ("a a1 b2 <", "a1", "a"),  # weights and thresholds together
+        ("a a1 b2 < < <", "s", None),
+        ("a b < c <", "a", "s"),  # what was rolled back is not returned to
+        ("a b a <", "b", "a"),
+        ("a b b <", "a", "s"),  # promoting what is in use changes nothing that could be rolled back
+        ("a b x:b", "a", "s"),
+        ("a b c x:b <", "a", "s"),
+        ("a b c < x:b", "a", "s"),  # not c, which was rolled back
+        ("a b < x:b", "a", "s"),
+        ("a b s <", "b", "a"),
+        ("a x:a", "s", None),
+    ],
+)
+def test_rolling_back_returns_to_what_was_in_use_before(history, steps, now, before):
+    assert history(steps) == (now, before)
+
+
+def test_where_nothing_was_in_use_before_rolling_back_is_refused(history):
+    with pytest.raises(NotFoundError, match="nothing to roll back"):
+        history("a < <")
+    assert history("") == ("s", None)
+
+
+def test_notes_stay_and_the_newest_comes_first(tmp_path):
+    db = Database(tmp_path / "tagger.db")
+    with db.write() as connection:
+        for run_id, text in (("a", "first try"), ("b", "日本"), ("a", "better than it looks")):
+            runs.add_note(connection, run_id, text, author="ada", at=AT)
+    with db.read() as connection:
+        found = runs.notes(connection)
+    assert {run_id: [note.text for note in notes] for run_id, notes in found.items()} == {
+        "a": ["better than it looks", "first try"],
+        "b": ["日本"],
+    }
+    assert (found["b"][0].author, found["b"][0].at) == ("ada", AT)
 
 
 def test_threshold_versions_are_kept_newest_first_and_to_the_last_bit(tmp_path):

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagger.transactions.money import LIMIT, currency_of, guess_decimal_mark, parse_amount
+from tagger.transactions.money import LIMIT, currency_of, guess_decimal_mark, parse_amount, size_of
 
 
 @pytest.mark.parametrize(
@@ -122,3 +123,37 @@ def test_the_decimal_mark_is_decided_by_the_whole_column(values: list[str], defa
 )
 def test_a_currency_is_read_from_the_amount_where_its_sign_is_unmistakable(text: str, code: str) -> None:
     assert currency_of(text) == code
+
+
+# Sizes ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("amount", "size"),
+    [
+        (0.0, -2.0),
+        (-0.0, -2.0),
+        (0.09, -1.0),
+        (9.99, 1.0),
+        (-9.99, 1.0),
+        (10.0, 1.0),
+        # The border lies at 10 ** (17 / 16) - 0.01 = 11.5378.
+        (11.53, 1.0),
+        (11.54, 1.125),
+        (-11.54, 1.125),
+        (1_000_000.0, 6.0),
+    ],
+)
+def test_a_size_is_the_logarithm_in_eighths(amount, size):
+    assert size_of(np.array([amount])) == [size]
+
+
+def test_the_size_of_nothing_known_is_not_known():
+    assert np.isnan(size_of(np.array([np.nan]))).all()
+    assert size_of(np.array([])).shape == (0,)
+
+
+def test_sizes_never_fall_as_amounts_grow():
+    sizes = size_of(np.arange(0, 100_000) / 100)
+    assert np.all(np.diff(sizes) >= 0)
+    assert np.array_equal(sizes * 8, np.round(sizes * 8))

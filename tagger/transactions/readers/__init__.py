@@ -92,6 +92,7 @@ class Table:
     columns : names, no two equal; `header` has them as they stand in the file (None: no header)
     rows : cells as text, all rows equally wide
     descriptions, labels : per row; `labels` None = not judged
+    facts : per row its transaction as an import would read it; None where it would refuse the row
     source : pyarrow.Table or None
         The typed table, for formats that have types.
     """
@@ -103,6 +104,7 @@ class Table:
     rows: list[list[str]]
     descriptions: list[str]
     labels: list[tuple[str, ...] | None]
+    facts: list[Transaction | None]
     errors: tuple[RowError, ...] = ()
     notes: tuple[str, ...] = ()
     source: Any = field(default=None, repr=False)
@@ -213,14 +215,17 @@ def read_table(
     del content
     layout = source.layout(options)
     reader = LabelReader(layout, options, escaped=source.escaped)
+    facts_of = RowReader(settle(source, layout, options), options, escaped=source.escaped, has_nul=source.has_nul)
     at, n_columns = layout.columns.index(layout.description_column), len(layout.columns)
     restore = source.escaped and layout.is_own_export
     heading = [name.casefold() for name in layout.columns] if layout.has_header else None
     rows: list[list[str]] = []
     descriptions: list[str] = []
     labels: list[tuple[str, ...] | None] = []
+    facts: list[Transaction | None] = []
     errors: list[RowError] = []
-    for line, cells, fault in ((record.line, record.cells, record.fault) for record in source.records(layout)):
+    for record in source.records(layout):
+        line, cells, fault = record.line, record.cells, record.fault
         if not any(cells) or not any(map(str.strip, cells)):
             continue
         padded = cells + [""] * (n_columns - len(cells)) if len(cells) < n_columns else cells
@@ -230,6 +235,8 @@ def read_table(
         rows.append(padded)
         descriptions.append(restore_cell(padded[at]) if restore else padded[at])
         labels.append(None if is_heading or fault else reader.read(padded))
+        fact = facts_of.read(record)
+        facts.append(fact if isinstance(fact, Transaction) else None)
     width = max((len(row) for row in rows), default=n_columns)
     header = source.header(layout)
     if width > n_columns:
@@ -243,6 +250,7 @@ def read_table(
         rows=rows,
         descriptions=descriptions,
         labels=labels,
+        facts=facts,
         errors=tuple(errors),
         notes=tuple(source.notes),
         source=getattr(source, "arrow", None),

@@ -1,0 +1,337 @@
+"""How sure a score is: intervals for one set of predictions, and for the difference of two on the same rows.
+
+Rows of one description stand or fall together, so descriptions are drawn, not rows (the cluster bootstrap: Field &
+Welsh 2007, doi:10.1111/j.1467-9868.2007.00593.x). Each replicate weights every group anew and scores the weighted
+counts; the interval lies between percentiles of the replicates (Efron & Tibshirani 1993, An Introduction to the
+Bootstrap, chapter 13). Weights are exponential instead of multinomial (Rubin 1981, The Bayesian Bootstrap,
+doi:10.1214/aos/1176345338): no replicate loses a rare label altogether, and groups without anything to count can be
+left out.
+
+Percentiles alone are blind where little was seen: a label that was right on its only three descriptions would be right
+for ever. So imagined groups, as large as the label's own, join every replicate. For one set of predictions they are
+half a true positive, half a false positive and half a false negative: where every group is one row, precision and
+recall get the interval of Jeffreys (Brown, Cai & DasGupta 2001, doi:10.1214/ss/1009213286), and F1 that of Goutte &
+Gaussier (2005, doi:10.1007/978-3-540-31865-1_25). For a difference they are one decision that turned right and one that
+turned wrong, which makes it as careful as the sign test: four decisions that turned right prove nothing, five do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tagger.learning.metrics import BoolMatrix, IntVector
+
+N_REPLICATES = 1000  # each end rests on 25 of them; another seed moves it by some hundredths of the width
+LEVEL = 0.95
+_JEFFREYS = 0.5
+_GROUPS_AT_ONCE = 4096  # 16 MB of weights
+
+Interval = tuple[float, float]
+_Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PRFIntervals:
+    """Where precision, recall and F1 lie; None where they are undefined. Without a positive only precision is."""
+
+    precision: Interval | None
+    recall: Interval | None
+    f1: Interval | None
+
+
+@dataclass(frozen=True)
+class ScoreIntervals:
+    """Intervals of each label, of pooled counts, and of the means over labels with support."""
+
+    labels: list[PRFIntervals]
+    micro: PRFIntervals
+    macro: PRFIntervals
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much F1 rose, and where the rise lies; None without a positive.
+
+    Attributes
+    ----------
+    certain : bool
+        It is beyond chance even for a label that was picked from all because it changed most.
+    """
+
+    change: float | None
+    interval: Interval | None
+    certain: bool = False
+
+
+@dataclass(frozen=True)
+class Differences:
+    """The rise of each label's F1, of pooled F1, and of the mean over labels with support."""
+
+    labels: list[Difference]
+    micro: Difference
+    macro: Difference
+
+
+def score_intervals(
+    y_true: BoolMatrix,
+    y_pred: BoolMatrix,
+    judged: BoolMatrix,
+    groups: IntVector,
+    *,
+    seed: int,
+    n_replicates: int = N_REPLICATES,
+) -> ScoreIntervals:
+    """Intervals that hold the true scores of these predictions about 95 times in 100.
+
+    Parameters
+    ----------
+    y_true, y_pred, judged : bool arrays, shape (n_transactions, n_labels)
+        As for `metrics.score_labels`. No row may have helped to make its own prediction.
+    groups : int64 array, shape (n_transactions,)
+        Equal descriptions have equal numbers.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit.
+    """
+    _check(groups, y_true, y_pred, judged)
+    n_labels = y_true.shape[1]
+    positive, predicted = y_true & judged, y_pred & judged
+    kinds = [_cells(kind, groups) for kind in (positive & predicted, predicted & ~positive, positive & ~predicted)]
+    rng = np.random.default_rng(seed)
+    drawn = _resample(kinds, n_labels, rng, n_replicates)
+    found = np.stack([kind.totals(n_labels) for kind in kinds])
+    rows = _cells(positive | predicted, groups)
+    imagined = drawn + _imagined(rows, n_labels, rng, n_replicates)
+    pooled = _imagined(rows.pooled(), 1, rng, n_replicates)
+    (micro,) = _prf_intervals(found.sum(axis=1, keepdims=True), drawn.sum(axis=1, keepdims=True) + pooled)
+    return ScoreIntervals(_prf_intervals(found, imagined), micro, _macro_intervals(found, drawn, imagined))
+
+
+def f1_differences(
+    y_true: BoolMatrix,
+    before: BoolMatrix,
+    after: BoolMatrix,
+    judged: BoolMatrix,
+    groups: IntVector,
+    *,
+    seed: int,
+    n_replicates: int = N_REPLICATES,
+) -> Differences:
+    """How much better `after` is than `before`: both scored on the same rows, with the same weights in each replicate.
+
+    A label that both decide alike in every row changed by 0, and the interval is 0 to 0.
+
+    Parameters
+    ----------
+    y_true, before, after, judged : bool arrays, shape (n_transactions, n_labels)
+    groups : int64 array, shape (n_transactions,)
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit.
+    """
+    _check(groups, y_true, before, after, judged)
+    n_labels = y_true.shape[1]
+    positive, negative = y_true & judged, ~y_true & judged
+    turned = after.astype(np.int8) - before.astype(np.int8)  # 1 where only `after` has the tag, -1 where only `before`
+    hits, alarms = _cells(turned * positive, groups), _cells(turned * negative, groups)
+    misses = _cells(positive & ~before, groups)  # fewer than hits, so cheaper to weight
+    parts = [_cells(positive, groups), misses, _cells(before & negative, groups), hits, alarms]
+    found = np.stack([part.totals(n_labels) for part in parts])
+    rng = np.random.default_rng(seed)
+    drawn = _resample(parts, n_labels, rng, n_replicates)
+    scored = np.flatnonzero(found[0] > 0)
+    if not scored.size:
+        return Differences([Difference(None, None)] * n_labels, Difference(None, None), Difference(None, None))
+    changes = _rise(found, np.zeros((4, n_labels)))[scored]
+    rises = _rise(drawn, _imagined_turns(hits, alarms, n_labels, rng, n_replicates))[scored]
+    pooled = _rise(
+        drawn.sum(axis=1, keepdims=True), _imagined_turns(hits.pooled(), alarms.pooled(), 1, rng, n_replicates)
+    )
+    labels = [Difference(None, None)] * n_labels
+    for label, each in zip(scored.tolist(), _differences(changes, rises), strict=True):
+        labels[label] = each
+    (micro,) = _differences(_rise(found.sum(axis=1, keepdims=True), np.zeros((4, 1))), pooled)
+    (macro,) = _differences(changes.mean(keepdims=True), rises.mean(axis=0, keepdims=True))
+    return Differences(labels, micro, macro)
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """Where there is something to count: group, label and how many rows (or their signed sum), one entry each."""
+
+    groups: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64]
+    sizes: _Floats
+
+    def totals(self, n_labels: int) -> _Floats:
+        return np.bincount(self.labels, self.sizes, minlength=n_labels).astype(np.float64)
+
+    def pooled(self) -> _Cells:
+        """All labels as one."""
+        return _summed(self.groups, self.sizes, 1)
+
+    def typical_size(self, n_labels: int) -> _Floats:
+        """How many rows the group of a row has on average; with few large groups, more than the mean of all groups."""
+        squares = np.bincount(self.labels, self.sizes**2, minlength=n_labels)
+        rows = np.bincount(self.labels, np.abs(self.sizes), minlength=n_labels)
+        return np.divide(squares, rows, out=np.zeros(n_labels), where=rows > 0)
+
+
+def _cells(counted: npt.NDArray[np.bool_] | npt.NDArray[np.int8], groups: IntVector) -> _Cells:
+    rows, labels = np.nonzero(counted)
+    return _summed(groups[rows] * counted.shape[1] + labels, counted[rows, labels].astype(np.float64), counted.shape[1])
+
+
+def _summed(codes: npt.NDArray[np.int64], sizes: _Floats, n_labels: int) -> _Cells:
+    unique, place = np.unique(codes, return_inverse=True)
+    summed = np.bincount(place, sizes, minlength=unique.size)
+    kept = summed != 0
+    numbers = unique[kept].astype(np.int64)
+    return _Cells(numbers // n_labels, numbers % n_labels, summed[kept])
+
+
+def _resample(
+    parts: Sequence[_Cells], n_labels: int, rng: np.random.Generator, n_replicates: int
+) -> npt.NDArray[np.float64]:
+    """Weighted counts: (n_parts, n_labels, n_replicates). A group has one weight per replicate, whatever the part."""
+    groups = np.concatenate([part.groups for part in parts])
+    columns = np.concatenate([number * n_labels + part.labels for number, part in enumerate(parts)])
+    sizes = np.concatenate([part.sizes for part in parts]).astype(np.float32)
+    totals = np.zeros((len(parts) * n_labels, n_replicates), dtype=np.float32)
+    # Groups without anything to count get no weight; the others are numbered anew.
+    _, groups = np.unique(groups, return_inverse=True)
+    order = np.lexsort((columns, groups // _GROUPS_AT_ONCE))
+    groups, columns, sizes = groups[order], columns[order], sizes[order]
+    n_groups = int(groups.max()) + 1 if groups.size else 0
+    for first in range(0, n_groups, _GROUPS_AT_ONCE):
+        n_drawn = min(_GROUPS_AT_ONCE, n_groups - first)
+        weights = rng.standard_exponential((n_drawn, n_replicates), dtype=np.float32)
+        here = np.flatnonzero((groups >= first) & (groups < first + n_drawn))
+        starts = here[np.flatnonzero(np.diff(columns[here], prepend=-1))].tolist()
+        for start, end in zip(starts, [*starts[1:], int(here[-1]) + 1], strict=True):
+            # Not by BLAS, whose threads wait for each other on a busy machine longer than one of them needs alone.
+            own = weights.take(groups[start:end] - first, axis=0)
+            totals[columns[start]] += np.einsum("g,gr->r", sizes[start:end], own)
+    return totals.reshape(len(parts), n_labels, n_replicates).astype(np.float64)
+
+
+def _imagined(rows: _Cells, n_labels: int, rng: np.random.Generator, n_replicates: int) -> _Floats:
+    """Half a group of each kind, exponentially weighted as the others are: (3, n_labels, n_replicates)."""
+    drawn = rng.standard_gamma(_JEFFREYS, (3, n_labels, n_replicates))
+    return drawn * rows.typical_size(n_labels)[:, np.newaxis]
+
+
+def _imagined_turns(
+    hits: _Cells, alarms: _Cells, n_labels: int, rng: np.random.Generator, n_replicates: int
+) -> _Floats:
+    """A group that turned right and one that turned wrong: (hits gained, hits lost, alarms gained, alarms lost).
+
+    They are divided between hits and false alarms as the label's own are, of which each has the size. A label without
+    a decision that turned gets none.
+    """
+    n_hits, n_alarms = (np.bincount(turned.labels, minlength=n_labels) for turned in (hits, alarms))
+    share = np.divide(n_hits, n_hits + n_alarms, out=np.zeros(n_labels), where=n_hits + n_alarms > 0)
+    of_hits, of_alarms = hits.typical_size(n_labels), alarms.typical_size(n_labels)
+    shapes = np.stack([share, share, 1 - share, 1 - share])[:, :, np.newaxis]
+    sizes = np.stack([of_hits, of_hits, of_alarms, of_alarms])[:, :, np.newaxis]
+    return np.asarray(rng.standard_gamma(np.broadcast_to(shapes, (4, n_labels, n_replicates))) * sizes)
+
+
+def _rise(counts: _Floats, turns: _Floats) -> _Floats:
+    """F1 after minus F1 before, from (support, misses before, alarms before, more hits, more alarms) and turns."""
+    support, misses, alarms, more_hits, more_alarms = counts
+    hits_gained, hits_lost, alarms_gained, alarms_lost = turns
+    hits = np.maximum(support - misses, 0)
+    support = support + hits_gained + hits_lost
+    before = _f1(hits + hits_lost, alarms + alarms_lost, support)
+    # Sums of 32-bit numbers that cancel may end a little below 0.
+    after = _f1(
+        np.maximum(hits + more_hits, 0) + hits_gained, np.maximum(alarms + more_alarms, 0) + alarms_gained, support
+    )
+    return after - before
+
+
+def _f1(hits: _Floats, alarms: _Floats, support: _Floats) -> _Floats:
+    return _ratio(2 * hits, hits + alarms + support)
+
+
+def _ratio(numerator: _Floats, denominator: _Floats) -> _Floats:
+    return np.divide(numerator, denominator, out=np.zeros_like(denominator), where=denominator > 0)
+
+
+def _prf_intervals(found: _Floats, drawn: _Floats) -> list[PRFIntervals]:
+    """Intervals from (true positives, false positives, false negatives): found (3, n), drawn (3, n, n_replicates)."""
+    ratios = [_prf(*found), _prf(*drawn)]
+    has_support, has_prediction = found[0] + found[2] > 0, found[0] + found[1] > 0
+    precision, recall, f1 = (_intervals(value, values) for value, values in zip(*ratios, strict=True))
+    return [
+        PRFIntervals(
+            precision[label] if has_prediction[label] else None,
+            recall[label] if has_support[label] else None,
+            f1[label] if has_support[label] else None,
+        )
+        for label in range(found.shape[1])
+    ]
+
+
+def _macro_intervals(found: _Floats, drawn: _Floats, imagined: _Floats) -> PRFIntervals:
+    """Around the means over labels with support; for precision, over those of them with a prediction.
+
+    Imagined groups bend every rare label towards the middle, and the mean with them: it takes their spread only. What
+    the mean over replicates lacks of the mean over rows, the latter lacks of the truth: F1 of few examples is too low
+    on average (bias estimated as in Efron & Tibshirani, chapter 10).
+    """
+    has_support = found[0] + found[2] > 0
+    has_prediction = has_support & (found[0] + found[1] > 0)
+    means: list[Interval | None] = []
+    scores = zip(_prf(*found), _prf(*drawn), _prf(*imagined), strict=True)
+    for (value, plain, spread), kept in zip(scores, (has_prediction, has_support, has_support), strict=True):
+        if not kept.any():
+            means.append(None)
+            continue
+        mean, around = value[kept].mean(), spread[kept].mean(axis=0)
+        middle = 2 * mean - plain[kept].mean()
+        ((low, high),) = _intervals(np.array([mean]), (around - around.mean() + middle)[np.newaxis])
+        means.append((max(low, 0.0), min(high, 1.0)))
+    return PRFIntervals(*means)
+
+
+def _prf(hits: _Floats, alarms: _Floats, misses: _Floats) -> tuple[_Floats, _Floats, _Floats]:
+    return _ratio(hits, hits + alarms), _ratio(hits, hits + misses), _f1(hits, alarms, hits + misses)
+
+
+def _intervals(values: _Floats, drawn: _Floats) -> list[Interval]:
+    """Between percentiles, and never without the value itself: a score of 1 ends at 1 (Brown, Cai & DasGupta)."""
+    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=1)
+    return [
+        (float(low), float(high)) for low, high in zip(np.minimum(low, values), np.maximum(high, values), strict=True)
+    ]
+
+
+def _differences(changes: _Floats, rises: _Floats) -> list[Difference]:
+    """Changes (n,) with the intervals of their replicates (n, n_replicates).
+
+    Whoever picks the largest of many changes finds one beyond chance by chance. So what counts as certain divides the
+    share of replicates that may lie on the other side of 0 by the changes that could be picked (Bonferroni).
+    """
+    n_candidates = max(1, int(np.count_nonzero(rises.any(axis=1))))
+    contrary = np.minimum((rises <= 0).mean(axis=1), (rises >= 0).mean(axis=1))
+    certain = contrary <= (1 - LEVEL) / 2 / n_candidates
+    return [
+        Difference(float(change), interval, bool(is_certain))
+        for change, interval, is_certain in zip(changes, _intervals(changes, rises), certain, strict=True)
+    ]
+
+
+def _check(groups: IntVector, *matrices: BoolMatrix) -> None:
+    shapes = {matrix.shape for matrix in matrices}
+    if len(shapes) != 1 or matrices[0].ndim != 2 or groups.shape != matrices[0].shape[:1]:
+        raise ValueError(f"Shapes do not fit: {groups.shape}, {sorted(shapes)}.")

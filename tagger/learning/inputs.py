@@ -1,0 +1,119 @@
+"""What a head may look at, row by row, before anything is fitted; and the design matrix that is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from tagger.learning.lexical import hashed
+from tagger.learning.metrics import FloatMatrix
+
+Rows = npt.NDArray[np.intp] | npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything known about transactions that may decide their tags.
+
+    Attributes
+    ----------
+    embeddings : float32 (n, 2 * d), columns [cls | mean].
+    texts : n strings, the descriptions that were encoded.
+    amounts : float64 (n,), negative is money out, NaN where there is none.
+    days : int32 (n,), proleptic ordinals, 0 where there is none.
+    accounts : n names, "" where there is none.
+    """
+
+    embeddings: FloatMatrix
+    texts: npt.NDArray[np.object_]
+    amounts: npt.NDArray[np.float64]
+    days: npt.NDArray[np.int32]
+    accounts: npt.NDArray[np.object_]
+
+    def __post_init__(self) -> None:
+        lengths = {len(part) for part in (self.embeddings, self.texts, self.amounts, self.days, self.accounts)}
+        if len(lengths) != 1:
+            raise ValueError(f"Inputs of different lengths: {sorted(lengths)}.")
+
+    @classmethod
+    def of(
+        cls,
+        embeddings: FloatMatrix,
+        texts: Sequence[str] | None = None,
+        *,
+        amounts: npt.NDArray[np.float64] | None = None,
+        days: npt.NDArray[np.int32] | None = None,
+        accounts: Sequence[str] | None = None,
+    ) -> Inputs:
+        """Inputs of which some parts may be unknown for every row."""
+        n = embeddings.shape[0]
+        return cls(
+            embeddings=embeddings,
+            texts=np.array([""] * n if texts is None else list(texts), dtype=object),
+            amounts=np.full(n, np.nan) if amounts is None else amounts,
+            days=np.zeros(n, dtype=np.int32) if days is None else days,
+            accounts=np.array([""] * n if accounts is None else list(accounts), dtype=object),
+        )
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @cached_property
+    def ngrams(self) -> sparse.csr_matrix:
+        """Counts of hashed n-grams, see `lexical.hashed`; rows that are taken afterwards keep theirs."""
+        distinct, index = self.distinct_texts
+        return hashed(distinct)[index]
+
+    @cached_property
+    def distinct_texts(self) -> tuple[list[str], npt.NDArray[np.intp]]:
+        """The texts without repeats, and each row's place among them."""
+        # NumPy's strings would give every row the length of the longest.
+        places: dict[str, int] = {}
+        index = np.fromiter((places.setdefault(text, len(places)) for text in self.texts), np.intp, len(self))
+        return list(places), index
+
+    def take(self, rows: Rows | slice) -> Inputs:
+        """Some of the rows, in the order given."""
+        taken = Inputs(
+            self.embeddings[rows], self.texts[rows], self.amounts[rows], self.days[rows], self.accounts[rows]
+        )
+        if "ngrams" in self.__dict__:
+            taken.__dict__["ngrams"] = self.ngrams[rows]
+        return taken
+
+
+@dataclass(frozen=True)
+class Design:
+    """The design matrix: what a head multiplies with its weights.
+
+    Attributes
+    ----------
+    dense : float32 (n, n_dense)
+    sparse : float32 CSR (n, n_sparse), or None where there are no such features.
+    offset : float32 (n, n_labels), or None: added to the logits as it is, not multiplied with a weight.
+    """
+
+    dense: FloatMatrix
+    sparse: sparse.csr_matrix | None = None
+    offset: FloatMatrix | None = None
+
+    @property
+    def n_rows(self) -> int:
+        return int(self.dense.shape[0])
+
+    @property
+    def n_sparse(self) -> int:
+        return 0 if self.sparse is None else int(self.sparse.shape[1])
+
+    def take(self, rows: Rows | slice) -> Design:
+        """Some of the rows, in the order given."""
+        return Design(
+            self.dense[rows],
+            None if self.sparse is None else self.sparse[rows],
+            None if self.offset is None else self.offset[rows],
+        )

@@ -1,0 +1,155 @@
+"""What a head looks at, gathered from stored rows or from a table; equal inputs are gathered once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagger.learning.recipe import parts_of, pooling_of
+from tagger.services.encoding import Encoding
+from tagger.services.progress import Progress
+from tagger.storage.matrices import text_key
+from tagger.transactions.merchant import merchant_text
+from tagger.transactions.money import size_of
+from tagger.transactions.readers import Table
+from tagger.transactions.text import normalize_text
+
+if TYPE_CHECKING:
+    from tagger.learning.inputs import Inputs
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Rows as far as a head may look at them: `texts` as the encoder sees them, the rest as in `learning.inputs`."""
+
+    texts: Sequence[str]
+    amounts: NDArray[np.float64]
+    days: NDArray[np.int32]
+    accounts: Sequence[str]
+
+    @classmethod
+    def of_texts(cls, texts: Sequence[str]) -> Facts:
+        """Rows of which only the text is known."""
+        n = len(texts)
+        return cls(texts, np.full(n, np.nan), np.zeros(n, dtype=np.int32), [""] * n)
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def take(self, rows: NDArray[np.intp]) -> Facts:
+        places = rows.tolist()
+        return Facts(
+            [self.texts[row] for row in places],
+            self.amounts[rows],
+            self.days[rows],
+            [self.accounts[row] for row in places],
+        )
+
+
+@dataclass(frozen=True)
+class Distinct:
+    """The distinct inputs among rows.
+
+    Attributes
+    ----------
+    keys : of each distinct input; a run's probabilities are stored under them.
+    index : int32 (n_rows,), each row's place among the keys.
+    first : intp (n_keys,), the first row with each input.
+    """
+
+    keys: list[bytes]
+    index: NDArray[np.int32]
+    first: NDArray[np.intp]
+
+
+def facts_of_table(table: Table) -> Facts:
+    """The rows of a table that is not in the store."""
+    found = table.facts
+    return Facts(
+        texts=[normalize_text(description) for description in table.descriptions],
+        amounts=np.array([np.nan if row is None or row.amount is None else float(row.amount) for row in found]),
+        days=np.array(
+            [0 if row is None or row.occurred_on is None else row.occurred_on.toordinal() for row in found],
+            dtype=np.int32,
+        ),
+        accounts=["" if row is None else row.account for row in found],
+    )
+
+
+def context_of(features: str) -> frozenset[str]:
+    """The parts besides the text that tell two inputs apart."""
+    return parts_of(features) & {"amount", "date", "account"}
+
+
+def distinct(facts: Facts, context: frozenset[str]) -> Distinct:
+    """Number the distinct inputs in order of appearance."""
+    rows: list[tuple[object, ...]] = list(zip(facts.texts, *_context(facts, context), strict=True))
+    places: dict[tuple[object, ...], int] = {}
+    index = np.fromiter((places.setdefault(row, len(places)) for row in rows), dtype=np.int32, count=len(rows))
+    _, first = np.unique(index, return_index=True)
+    # Without context, the key is that of the text.
+    keys = [text_key("\x1f".join(map(str, place))) for place in places]
+    return Distinct(keys, index, first.astype(np.intp))
+
+
+def gather_inputs(encoding: Encoding, facts: Facts, features: str, progress: Progress) -> tuple[Inputs, int]:
+    """Everything that heads with such features look at; and how many texts had to be encoded.
+
+    Raises
+    ------
+    CancelledError
+        If someone asked to stop; what was encoded until then is kept.
+    """
+    # torch is imported where it is used: most screens need none of it.
+    from tagger.learning.inputs import Inputs  # noqa: PLC0415
+
+    parts = parts_of(features)
+    texts = [merchant_text(text) for text in facts.texts] if "plain" in parts else list(facts.texts)
+    if pooling_of(features) is None and "names" not in parts:
+        vectors, n_encoded = np.empty((len(texts), 0), dtype=np.float32), 0
+    else:
+        vectors, n_encoded = encoding.embed(texts, progress)
+    inputs = Inputs.of(vectors, texts, amounts=facts.amounts, days=facts.days, accounts=facts.accounts)
+    return inputs, n_encoded
+
+
+def name_embeddings(
+    encoding: Encoding, labels: Sequence[tuple[str, str]], features: str, progress: Progress
+) -> NDArray[np.float32] | None:
+    """Embeddings of labels' texts, float32 (n_labels, 2 × dimension); None where heads do not look at names.
+
+    Parameters
+    ----------
+    labels : (name, definition) of each.
+    """
+    if "names" not in parts_of(features):
+        return None
+    from tagger.learning.names import label_text  # noqa: PLC0415
+
+    return encoding.embed([label_text(name, definition) for name, definition in labels], progress)[0]
+
+
+def _context(facts: Facts, context: frozenset[str]) -> list[list[object]]:
+    columns: list[list[object]] = []
+    if "amount" in context:
+        known = np.isfinite(facts.amounts)
+        sizes = np.where(known, size_of(facts.amounts), 0.0)
+        signs = np.where(known, np.where(facts.amounts < 0, "-", "+"), "?")
+        columns.append([f"{sign}{size}" for sign, size in zip(signs.tolist(), sizes.tolist(), strict=True)])
+    if "date" in context:
+        columns.append([_day(day) for day in facts.days.tolist()])
+    if "account" in context:
+        columns.append(list(facts.accounts))
+    return columns
+
+
+def _day(ordinal: int) -> str:
+    if ordinal == 0:
+        return "?"
+    day = date.fromordinal(ordinal)
+    return f"{day.weekday()}.{day.day}"

@@ -1,0 +1,71 @@
+"""Runs in a real browser: a worse one asks, one goes back, and it all fits on a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+from toys import ToyEncoder, labelled_csv, one_thread
+
+from tagger.config import Settings
+from tagger.learning.recipe import Recipe
+from tagger.services import training
+from tagger.services.importing import Upload, import_files
+from tagger.services.progress import Progress
+from tagger.services.store import Store
+
+SLOW = 60_000  # milliseconds
+
+
+def a_good_and_a_bad_run(home: Path) -> tuple[str, str]:
+    """A store whose run in use is good, and a newer one that tags nothing. The app needs no encoder for it."""
+    store = Store(Settings(home=home, author="ada"))
+    store.encoding.use(ToyEncoder())
+    import_files(store, [Upload("bank.csv", labelled_csv(20).encode())], Progress())
+    with one_thread():
+        good = training.train(store, Recipe(), Progress(), promote_it=True)
+        bad = training.train(store, Recipe(thresholds="fixed:1"), Progress())
+    store.close()
+    return good["run_id"], bad["run_id"]
+
+
+def in_use(page: Page, place: int) -> None:
+    """The run at that place of the list, newest first, is the one in use."""
+    rows = page.locator("[class*='st-key-run']")
+    expect(rows.nth(place).get_by_text("in use", exact=True)).to_be_visible(timeout=SLOW)
+    expect(rows.filter(has=page.get_by_text("in use", exact=True))).to_have_count(1)
+
+
+def test_a_worse_run_asks_one_goes_back_and_writes_a_note_on_a_phone(
+    serve_app: Callable[..., str], page_at: Callable[..., Page], tmp_path: Path
+) -> None:
+    a_good_and_a_bad_run(tmp_path / "home1")
+    page = page_at(390, 844)
+    page.goto(f"{serve_app()}/train")
+    expect(page.get_by_text("This run scores lower than the one in use.")).to_be_visible(timeout=SLOW)
+    in_use(page, 1)
+
+    page.get_by_role("button", name="Promote", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("Macro F1 ", exact=False)).to_be_visible(timeout=SLOW)
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_have_count(0, timeout=SLOW)
+    in_use(page, 1)
+    page.get_by_role("button", name="Promote", exact=True).click()
+    dialog.get_by_role("button", name="Use it anyway").click(timeout=SLOW)
+    in_use(page, 0)
+
+    page.get_by_role("button", name="Roll back").click()
+    in_use(page, 1)
+
+    page.get_by_role("button", name="Actions").first.click()
+    page.get_by_label("Note").fill("tags nothing", timeout=SLOW)
+    page.get_by_label("Note").press("Enter")
+    expect(page.locator("[class*='st-key-run']").first.get_by_text("tags nothing")).to_be_visible(timeout=SLOW)
+    assert page.get_by_test_id("stMain").evaluate("element => element.scrollWidth") <= 390
+
+    page.get_by_role("button", name="Discard", exact=True).last.click()
+    dialog.get_by_role("button", name="Discard it").click(timeout=SLOW)
+    expect(page.get_by_text("tags nothing")).to_have_count(0, timeout=SLOW)
+    in_use(page, 0)

@@ -1,0 +1,189 @@
+"""Train after a training: what it brought, promoting with open eyes, and going back. Without a browser."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from toys import labelled_csv
+
+from tagger.config import Settings
+from tagger.learning.recipe import Recipe
+from tagger.services import comparing, runs, training, tuning
+from tagger.services.importing import Upload, import_files
+from tagger.services.progress import Progress
+from tagger.services.store import Store
+
+RECIPE = Recipe(n_folds=3)
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def texts(page: AppTest) -> str:
+    elements = [*page.markdown, *page.info, *page.caption, *page.subheader, *page.warning]
+    return "\n".join(element.value for element in elements).replace("\\", "")
+
+
+def press(page: AppTest, label: str) -> None:
+    next(button for button in page.button if button.label == label).click().run()
+    assert not page.exception, page.exception
+
+
+def table(page: AppTest, column: str):
+    """The table that has this column."""
+    return next(frame.value for frame in page.dataframe if column in frame.value.columns)
+
+
+@pytest.fixture
+def filled() -> Store:
+    """A labelled statement and some open rows, and a run in use."""
+    store = Store(Settings.from_environment())
+    text = labelled_csv() + "".join(
+        f"2024-04-0{day},TESCO groceries {town},-9.99,\n" for day, town in ((1, "x"), (2, "y"))
+    )
+    import_files(store, [Upload("bank.csv", text.encode())], Progress())
+    training.train(store, RECIPE, Progress(), promote_it=True)
+    return store
+
+
+def train(store: Store, **changed) -> str:
+    return training.train(store, replace(RECIPE, **changed), Progress())["run_id"]
+
+
+def test_after_a_training_stand_what_it_bought_and_two_figures_with_what_they_were_measured_on(opened, filled):
+    run_id = train(filled)
+    shown = texts(opened("train"))
+    assert "Training again changed no other transaction; no change in F1 beyond chance." in shown
+    assert "On descriptions never seen in training" in shown
+    assert "On a random later batch" in shown
+    assert "Exact match " in shown
+    assert "Remembered (0% repeats a reviewed description): micro F1 n/a" in shown
+    assert runs.newest(filled).id == run_id
+
+
+def test_every_tag_stands_with_its_support_and_intervals(opened, filled):
+    page = opened("train")
+    shown = table(page, "F1 95 %")
+    summary = runs.newest(filled).summary
+    assert list(shown["Tag"]) == [row["label"] for row in summary["labels"]]
+    for row, label in zip(shown.to_dict("records"), summary["labels"], strict=True):
+        low, high = label["interval"]["f1"]
+        assert row["F1 95 %"] == f"{low:.2f}–{high:.2f}"
+        assert (row["Examples"], row["F1"]) == (14, f"{label['f1']:.2f}")
+
+
+def test_figures_of_older_runs_which_lack_intervals_are_shown_without(opened, filled):
+    with filled.db.write("runs") as connection:
+        connection.exec_driver_sql(
+            "update runs set summary = json_remove(summary, '$.intervals', '$.exact_match', '$.lrap', '$.untagged', "
+            "'$.bought', '$.later_batch.remembered', '$.labels[0].interval')"
+        )
+    page = opened("train")
+    assert "On descriptions never seen in training" in texts(page)
+    assert "Exact match" not in texts(page)
+    assert table(page, "F1 95 %")["F1 95 %"][0] == "n/a"
+
+
+def test_a_run_that_is_no_worse_is_promoted_at_once(opened, filled):
+    run_id = train(filled)
+    press(opened("train"), "Promote")
+    assert runs.current_id(filled) == run_id
+
+
+def test_a_worse_run_is_not_promoted_without_asking_and_both_numbers_are_named(opened, filled):
+    before = runs.current_id(filled)
+    run_id = train(filled, thresholds="fixed:1")
+    because = comparing.why_worse(filled, run_id)
+    page = opened("train")
+    assert "This run scores lower than the one in use" in texts(page)
+    assert because in texts(page)
+    press(page, "Promote")
+    assert runs.current_id(filled) == before
+    assert texts(page).count(because) == 2
+    assert "Use it anyway" in [button.label for button in page.button]
+
+
+def test_the_comparison_names_every_tag_every_changed_transaction_and_every_setting(opened, filled):
+    train(filled, thresholds="fixed:1")
+    page = opened("train")
+    shown = table(page, "Change 95 %")
+    assert set(shown["Tag"]) == {"groceries", "fuel", "rent", "recurring"}
+    assert " to " in shown["Change 95 %"][0]
+    assert shown["Lost"].sum() > 0
+    settings = table(page, "Setting").to_dict("records")
+    assert {"Setting": "way to choose thresholds", "Before": "blended", "After": "fixed:1"} in settings
+    page.session_state["newest:changes"] = True
+    page.run()
+    listed = table(page, "After is")
+    assert set(listed["After is"]) == {"wrong", "not reviewed"}
+    assert "2 transactions not reviewed yet would change" in texts(page)
+
+
+def test_rolling_back_brings_run_and_thresholds_of_before(opened, filled):
+    first = runs.current_id(filled)
+    version = tuning.save(filled, {1: 0.25})
+    runs.promote(filled, train(filled))
+    page = opened("train")
+    assert f"with its saved thresholds (version {version})" in texts(page)
+    press(page, "Roll back")
+    current = filled.view().tagging
+    assert (current.run_id, current.threshold_version_id, current.thresholds[0]) == (first, version, 0.25)
+    press(page, "Roll back")
+    assert filled.view().tagging.threshold_version_id is None
+
+
+def menu(page: AppTest, run_id: str) -> None:
+    page.session_state[f"menu:{run_id}"] = True
+    page.run()
+    assert not page.exception, page.exception
+
+
+def test_a_note_is_kept_with_its_run(opened, filled):
+    run_id = runs.current_id(filled)
+    page = opened("train")
+    menu(page, run_id)
+    page.text_input[0].set_value("before the *move*").run()
+    assert runs.listed(filled)[0].note == "before the *move*"
+    assert "before the *move*" in texts(page.run())
+
+
+def test_an_older_run_that_is_worse_asks_as_well(opened, filled):
+    before = runs.current_id(filled)
+    worse = train(filled, thresholds="fixed:1")
+    runs.promote(filled, train(filled))
+    page = opened("train")
+    menu(page, worse)
+    press(page, "Promote")
+    assert "Use it anyway" in [button.label for button in page.button]
+    assert runs.current_id(filled) not in {worse, before}
+    menu(page, before)
+    next(button for button in page.button if button.key == f"promote:{before}").click().run()
+    assert runs.current_id(filled) == before
+
+
+def test_discarding_a_run_from_the_list_asks_first(opened, filled):
+    old = train(filled)
+    runs.promote(filled, train(filled))
+    page = opened("train")
+    menu(page, old)
+    press(page, "Discard")
+    assert old in {run.id for run in runs.listed(filled)}
+    assert "Discard it" in [button.label for button in page.button]
+
+
+def test_any_two_runs_stand_side_by_side(opened, filled):
+    first = runs.current_id(filled)
+    second, third = train(filled, thresholds="fixed:1"), train(filled)
+    runs.promote(filled, third)
+    page = opened("train")
+    menu(page, second)
+    press(page, "Compare with the run in use")
+    before, after = page.selectbox[-2:]
+    assert (before.value, after.value) == (third, second)
+    assert "Macro F1 " in texts(page)
+    before.set_value(first).run()
+    assert table(page, "Change 95 %")["Lost"].sum() > 0
+    before.set_value(second).run()
+    assert "Choose two different runs." in texts(page)
+    runs.discard(filled, second)
+    assert not opened("train").exception

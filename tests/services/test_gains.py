@@ -1,0 +1,140 @@
+"""What a training brought: counted beyond what was judged, and nothing flattering without evidence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from steps import (
+    a_b_and_c,
+    add_scored_run,
+    confirm,
+    flipped,
+    ids_by_description,
+    import_csv,
+    statement,
+    three_kinds,
+    truth,
+    undo,
+    verdict,
+)
+
+from tagger.learning.recipe import Recipe
+from tagger.services import comparing, training
+from tagger.services.gains import News, bought, news
+from tagger.services.pairs import pair
+from tagger.services.progress import Progress
+from tagger.services.store import Store
+from tagger.storage import judgements
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture
+def judged(store: Store) -> Store:
+    import_csv(store, a_b_and_c())
+    return store
+
+
+def until_now(store: Store) -> int:
+    with store.db.read() as connection:
+        return judgements.last_seq(connection)
+
+
+def gain(store: Store, run_id: str) -> dict:
+    two = pair(store, run_id)
+    return bought(two, comparing.weigh(two), news(store, store.view()))
+
+
+def test_new_is_what_the_current_run_has_not_learned(judged):
+    ids = ids_by_description(judged)
+    view = judged.view()
+    everything = frozenset(np.flatnonzero(view.truth.judged.any(axis=1)).tolist())
+    assert news(judged, view) == News(frozenset(), everything)  # the starter has learned none of it
+    confirm(judged, ids["SHOP aaa"], [1])
+    one = frozenset({view.columns.row_of_id[ids["SHOP aaa"]]})
+    assert news(judged, judged.view()) == News(one, everything - one)
+    add_scored_run(judged, truth(judged), promote=True, judged_until=until_now(judged))
+    assert news(judged, judged.view()) == News(frozenset(), frozenset())
+    step = verdict(judged, ids["SHOP baa"], 1, "no")
+    assert len(news(judged, judged.view()).by_people) == 1
+    undo(judged, step)
+    assert news(judged, judged.view()) == News(frozenset(), frozenset())
+    import_csv(judged, statement("2024-05-01,NEW,-1.00,a"), "may.csv")
+    assert (len(news(judged, judged.view()).by_people), len(news(judged, judged.view()).imported)) == (0, 1)
+
+
+def test_transactions_that_were_judged_and_their_repeats_are_not_counted_as_changed_by_training(judged):
+    view = judged.view()
+    add_scored_run(
+        judged, truth(judged), says=np.zeros_like(truth(judged)), promote=True, judged_until=until_now(judged)
+    )
+    # An open description of two rows; one is judged for b alone, so memory answers b for the other.
+    public_id = ids_by_description(judged)["SHOP yda"]
+    b = next(label.id for label in view.labels if label.name == "b")
+    verdict(judged, public_id, b, "yes")
+    # The new run gives every open row an a: both rows of the judged description, and 38 others.
+    says = np.zeros_like(truth(judged))
+    says[:, [label.name for label in view.labels].index("a")] = True
+    found = gain(judged, add_scored_run(judged, truth(judged), says=says).run_id)
+    assert (found["corrections"], found["imported"], found["other_transactions"]) == (1, 0, 38)
+    assert found["line"] == "Your 1 correction changed 38 other transactions; no change in F1 beyond chance."
+
+
+def test_the_clearest_change_is_told_with_its_interval(judged):
+    add_scored_run(judged, flipped(judged, "a", missed=12), promote=True, judged_until=until_now(judged))
+    confirm(judged, ids_by_description(judged)["SHOP aaa"], [1])
+    after = add_scored_run(judged, flipped(judged, "a", missed=1))
+    found = gain(judged, after.run_id)
+    row = next(row for row in comparing.compare(judged, after.run_id)["labels"] if row["label"] == "a")
+    assert (found["label"], found["change"], found["interval"]) == ("a", row["change"], row["interval"])
+    assert found["line"].endswith(f"; a F1 {comparing.told(row['change'], row['interval'])}.")
+    assert found["interval"][0] > 0
+
+
+def test_a_clear_loss_is_told_as_well(judged):
+    add_scored_run(judged, truth(judged), promote=True, judged_until=until_now(judged))
+    found = gain(judged, add_scored_run(judged, flipped(judged, "a", missed=12)).run_id)
+    assert found["change"] < 0
+    assert found["line"].startswith("Training again changed ")
+    assert "; a F1 −0." in found["line"]
+
+
+@pytest.mark.parametrize("missed", [(3, 3), (6, 3), (3, 5)])
+def test_nothing_is_claimed_that_chance_explains(judged, missed):
+    before, after = (flipped(judged, "a", missed=count) for count in missed)
+    add_scored_run(judged, before, promote=True, judged_until=until_now(judged))
+    found = gain(judged, add_scored_run(judged, after).run_id)
+    assert (found["label"], found["change"], found["interval"]) == (None, None, None)
+    assert found["line"].endswith("; no change in F1 beyond chance.")
+
+
+def test_other_settings_are_named_beside_the_corrections(judged):
+    old = {"features": "both", "seed": 0}
+    add_scored_run(judged, truth(judged), promote=True, judged_until=until_now(judged), recipe=old)
+    again = add_scored_run(judged, truth(judged), recipe=old)
+    assert gain(judged, again.run_id)["line"].startswith("Training again changed no other transaction")
+    other = add_scored_run(judged, truth(judged), recipe=old | {"features": "cls"})
+    assert gain(judged, other.run_id)["settings_changed"]
+    assert gain(judged, other.run_id)["line"].startswith("Other settings changed")
+    confirm(judged, ids_by_description(judged)["SHOP aaa"], [1])
+    import_csv(judged, statement("2024-05-01,NEW,-1.00,a", "2024-05-02,NEWER,-1.00,a"), "may.csv")
+    assert gain(judged, other.run_id)["line"].startswith(
+        "Your 1 correction, 2 transactions that came with tags and other settings changed what"
+    )
+
+
+def test_a_training_keeps_what_it_bought_with_its_run(store):
+    import_csv(store, three_kinds())
+    import_csv(store, statement("2024-04-01,TESCO a,-1.00", header="date,description,amount"), "april.csv")
+    first = training.train(store, Recipe(), Progress(), promote_it=True)
+    assert first["bought"]["with"] == "starter"
+    assert (first["bought"]["corrections"], first["bought"]["imported"]) == (0, 42)
+    assert "there is no fair comparison of F1" in first["bought"]["line"]
+    confirm(store, ids_by_description(store)["TESCO a"], [1])
+    second = training.train(store, replace(Recipe(), seed=1), Progress())
+    kept = store.bundle(second["run_id"]).summary["bought"]
+    assert kept == second["bought"]
+    assert (kept["with"], kept["corrections"], kept["imported"]) == (first["run_id"], 1, 0)
+    assert kept["line"].startswith("Your 1 correction and other settings changed ")
