@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import streamlit as st
 
-from tagger.services import review
-from tagger.ui import filters, session, widgets
+from tagger.services import queue, review
+from tagger.ui import filters, picks, session, widgets
 from tagger.ui.components.transaction_list import WIDTH, EmptyText, ListPage, transaction_list
 
 state = session.open_page("Review")
 widgets.job_status(state, ("import", "tag"))
 view = state.store.view()
 with st.container(width=WIDTH, gap="xsmall"):
-    wanted = filters.review_filter(view)
-    found = review.find(view, wanted)
-    ids = state.pin((wanted, view.rows_of), found.ids)
-    page = filters.page(len(ids), found.n_open, asked=wanted)
+    asked = filters.asked_for(view)
+    if asked.by_queue:
+        wanted = state.pin(
+            (asked, view.rows_of), lambda: queue.ask(state.store, view, asked.rows, label_id=asked.label_id)
+        )
+        ids, n_open = wanted.ids, review.n_open(view, wanted.ids)
+        picks.header(state.store, wanted, state, n_open=n_open)
+    else:
+        wanted, found = None, review.find(view, asked.rows)
+        ids, n_open = state.pin((asked, view.rows_of), lambda: found.ids), found.n_open
+    page = filters.page(len(ids), n_open, asked=asked)
+rows = review.rows(view, filters.on_page(ids, page))
 transaction_list(
     ListPage(
         labels=widgets.list_labels(view.labels),
-        days=widgets.list_days(review.rows(view, filters.on_page(ids, page))),
-        empty=EmptyText(*filters.empty_text(view, wanted)),
+        days=widgets.list_days(rows) if wanted is None else picks.days(rows, wanted),
+        empty=EmptyText(*filters.empty_text(view, asked)),
     ),
     key="list",
     on_operations=lambda operations: widgets.store_operations(state, operations),

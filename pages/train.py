@@ -5,11 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from tagger.services import comparing, runs, training
-from tagger.ui import messages, past_runs, recipes, results, session, widgets
+from tagger.ui import messages, past_runs, picks, recipes, results, session, widgets
 
 state = session.open_page("Train")
 learned = training.since_last_run(state.store)
-job = widgets.job_status(state, ("train", "import", "remove", "tag"), curve=True)
+job = widgets.job_status(state, ("train", "import", "remove", "tag", "curve"), curve=True)
 busy = job is not None and job.running
 recipes.what_there_is(learned)
 newest = runs.newest(state.store)
@@ -32,4 +32,5 @@ if st.button("Train", type="secondary" if promising else "primary", disabled=bus
 if newest is not None and is_current and not busy:
     results.result(newest, is_current=True)
     results.per_tag(newest)
+picks.learning_curve(state, disabled=busy)
 past_runs.overview(state, disabled=busy)

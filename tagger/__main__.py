@@ -24,11 +24,13 @@ from tagger.learning.thresholds import parse_chooser
 from tagger.services import (
     changes,
     comparing,
+    curve,
     doctor,
     evaluating,
     exporting,
     importing,
     labelset,
+    queue,
     review,
     runs,
     tables,
@@ -146,6 +148,11 @@ def parser() -> argparse.ArgumentParser:
         action.add_argument("--run", dest="run_id", metavar="ID")
         if name == "save":
             action.add_argument("--note", default="")
+
+    command = add("queue", _queue, "List what to label next, and why.")
+    command.add_argument("n_picks", type=_positive, nargs="?", default=queue.SIZE, metavar="N")
+    command.add_argument("--label", metavar="NAME", help="ask about this label only, as for a rare one")
+    command.add_argument("--curve", action="store_true", help="measure the learning curve first (trains a few times)")
 
     add("doctor", _doctor, "Check the whole store.")
     command = add("app", _app, "Serve the app.")
@@ -267,6 +274,13 @@ def _thresholds(options: argparse.Namespace, settings: Settings) -> Result:
                     for version in tuning.history(store, options.run_id)
                 ]
             }
+
+
+def _queue(options: argparse.Namespace, settings: Settings) -> Result:
+    store = Store(settings)
+    measured = _job(store, curve.KIND, lambda progress: curve.measure(store, progress)) if options.curve else None
+    found = queue.listed(store, options.n_picks, options.label)
+    return found if measured is None else {**found, "learning_curve": measured}
 
 
 def _doctor(_options: argparse.Namespace, settings: Settings) -> Result:

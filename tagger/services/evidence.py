@@ -56,7 +56,7 @@ def gather(store: Store, view: View, bundle: Bundle) -> Evidence:
     columns = np.flatnonzero(own >= 0)
     own = own[columns]
     judged = view.truth.judged[:, columns]
-    known_rows, places = _out_of_fold_rows(view, bundle)
+    known_rows, places = out_of_fold_rows(view, bundle)
     seen = np.isin(group_hashes(view.columns.groups), bundle.evidence.get("seen_groups", np.empty(0, dtype=np.uint64)))
     fresh = judged.any(axis=1) & ~seen[view.columns.group_index]
     # Keys of another version say nothing about what was seen: then nothing counts as unseen.
@@ -92,7 +92,7 @@ def gather(store: Store, view: View, bundle: Bundle) -> Evidence:
     )
 
 
-def _out_of_fold_rows(view: View, bundle: Bundle) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def out_of_fold_rows(view: View, bundle: Bundle) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Rows of the view that the run scored out of fold, and their places in its evidence."""
     ids = bundle.evidence.get("transaction_ids")
     if ids is None:

@@ -29,6 +29,8 @@ PAGE_SIZE = 50  # rows; what a person scrolls through before turning the page, p
 VALUES = {"yes": YES, "no": NO, "clear": NOT_JUDGED}
 _T = TypeVar("_T")
 EVERYTHING, OPEN, CONFIRMED_ONLY = "all", "open", "confirmed"
+# Why a row was judged: met while reviewing, asked for because it teaches most, or drawn at random.
+REVIEW, QUEUE, AUDIT = "review", "queue", "audit"
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class Found:
 
 def find(view: View, wanted: Filter) -> Found:
     """Apply a filter. Newest first; rows of one day in the order in which they came; undated rows last."""
-    kept = np.flatnonzero(_mask(view, wanted))
+    kept = np.flatnonzero(matching(view, wanted))
     order = np.lexsort((kept, -view.columns.days[kept].astype(np.int64)))
     rows = kept[order]
     present = np.count_nonzero(view.sources[rows] != ABSENT, axis=0)
@@ -98,10 +100,40 @@ def find(view: View, wanted: Filter) -> Found:
     )
 
 
+def matching(view: View, wanted: Filter) -> NDArray[np.bool_]:
+    """Bool (n,): the rows that a filter leaves."""
+    columns = view.columns
+    mask = np.ones(len(columns), dtype=bool)
+    words = fold_description(wanted.text).split()
+    if words:
+        hits = np.fromiter((all(word in fold for word in words) for fold in columns.folds), dtype=bool)
+        mask &= hits[columns.fold_index]
+    if wanted.tags:
+        chosen = [view.column_of[label_id] for label_id in wanted.tags if label_id in view.column_of]
+        mask &= (view.sources[:, chosen] != ABSENT).any(axis=1)
+    if wanted.untagged:
+        mask &= (view.sources == ABSENT).all(axis=1)
+    if wanted.state == OPEN:
+        mask &= ~view.truth.confirmed
+    elif wanted.state == CONFIRMED_ONLY:
+        mask &= view.truth.confirmed
+    if wanted.since is not None:
+        mask &= columns.days >= wanted.since.toordinal()
+    if wanted.until is not None:
+        mask &= (columns.days <= wanted.until.toordinal()) & (columns.days > 0)
+    return mask
+
+
 def rows(view: View, ids: Sequence[str]) -> list[Row]:
     """Those transactions, in that order; ids that are gone are left out."""
     places = view.columns.row_of_id
     return [_row(view, places[public_id]) for public_id in ids if public_id in places]
+
+
+def n_open(view: View, ids: Sequence[str]) -> int:
+    """How many of these transactions are not confirmed."""
+    places = view.columns.row_of_id
+    return sum(public_id in places and not view.truth.confirmed[places[public_id]] for public_id in ids)
 
 
 def apply(store: Store, operations: Sequence[Mapping[str, Any]]) -> tuple[list[str], dict[str, str]]:
@@ -113,6 +145,7 @@ def apply(store: Store, operations: Sequence[Mapping[str, Any]]) -> tuple[list[s
         verdict: `transaction`, `value` yes, no or clear, and `label` (an id) or `new_label` (a name)
         confirm: `transaction`, `present` (ids) and `new_labels` (names), exactly these labels present
         undo: `target`, another operation's id
+        and optionally `reason`: "queue" or "audit" for a row that was asked for
         They come from a browser, so anything may be in them. One that is stored already is acknowledged again and
         changes nothing.
 
@@ -176,7 +209,9 @@ def _apply(store: Store, each: Mapping[str, Any], operation_id: str) -> None:
     kind = each.get("kind")
     if not operation_id or len(operation_id) > 64 or kind not in {"verdict", "confirm", "undo"}:
         raise TaggerError("This step cannot be read.", hint="Reload the page and try again.")
-    operation = Operation(operation_id, str(kind), store.settings.author, now(), "review")
+    reason = each.get("reason")
+    reason = str(reason) if reason in (QUEUE, AUDIT) else REVIEW
+    operation = Operation(operation_id, str(kind), store.settings.author, now(), reason)
     brings_labels = bool(each.get("new_label") or each.get("new_labels"))
     with store.db.write("judgements", *(("labels",) if brings_labels else ())) as connection:
         # Asked under the write lock: another tab may be sending the same step.
@@ -224,29 +259,6 @@ def _counts_for(connection: Connection) -> dict[int, int]:
     known = {label.id: label.merged_into or label.id for label in labels.all_labels(connection)}
     live = {label.id for label in labels.live_labels(connection)}
     return {label_id: target for label_id, target in known.items() if target in live}
-
-
-def _mask(view: View, wanted: Filter) -> NDArray[np.bool_]:
-    columns = view.columns
-    mask = np.ones(len(columns), dtype=bool)
-    words = fold_description(wanted.text).split()
-    if words:
-        hits = np.fromiter((all(word in fold for word in words) for fold in columns.folds), dtype=bool)
-        mask &= hits[columns.fold_index]
-    if wanted.tags:
-        chosen = [view.column_of[label_id] for label_id in wanted.tags if label_id in view.column_of]
-        mask &= (view.sources[:, chosen] != ABSENT).any(axis=1)
-    if wanted.untagged:
-        mask &= (view.sources == ABSENT).all(axis=1)
-    if wanted.state == OPEN:
-        mask &= ~view.truth.confirmed
-    elif wanted.state == CONFIRMED_ONLY:
-        mask &= view.truth.confirmed
-    if wanted.since is not None:
-        mask &= columns.days >= wanted.since.toordinal()
-    if wanted.until is not None:
-        mask &= (columns.days <= wanted.until.toordinal()) & (columns.days > 0)
-    return mask
 
 
 def _row(view: View, row: int) -> Row:

@@ -136,6 +136,15 @@ def latest(connection: Connection) -> JobRow | None:
     return None if row is None else _job(row)
 
 
+def latest_result(connection: Connection, kind: str) -> dict[str, Any] | None:
+    """What the last job of this kind that went well has left; None where there is none."""
+    done = select(schema.jobs.c.result).where((schema.jobs.c.kind == kind) & (schema.jobs.c.state == "done"))
+    found: dict[str, Any] | None = connection.execute(
+        done.order_by(schema.jobs.c.started_at.desc()).limit(1)
+    ).scalar_one_or_none()
+    return found
+
+
 def _alive(row: RowMapping, clock: float) -> bool:
     host, pid, token = str(row["owner"]).rsplit(":", 2)
     if host == socket.gethostname():

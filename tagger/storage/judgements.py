@@ -160,6 +160,17 @@ def judged_by_people(connection: Connection, transaction_pks: Iterable[int]) -> 
     return {pk for pk, operation_seq in rows if pk in wanted and operation_seq not in gone}
 
 
+def confirmed_for(connection: Connection, reason: str) -> set[int]:
+    """Transactions of which a confirmation given for this reason counts, whatever else was said about them."""
+    gone = undone(connection)
+    rows = connection.execute(
+        select(schema.judgements.c.transaction_pk, schema.judgements.c.operation_seq)
+        .join(schema.operations, schema.operations.c.seq == schema.judgements.c.operation_seq)
+        .where((schema.operations.c.reason == reason) & schema.judgements.c.label_set_id.is_not(None))
+    )
+    return {pk for pk, operation_seq in rows if operation_seq not in gone}
+
+
 def touched_by_undos(connection: Connection, after_seq: int) -> set[int]:
     """Transactions whose state an undo given after `after_seq` may have changed."""
     undo = schema.operations

@@ -106,7 +106,7 @@ operations = Table(
     Column("kind", String(16), nullable=False),  # verdict, confirm, import, undo
     Column("author", Text, nullable=False),
     Column("at", DateTime, nullable=False),
-    Column("reason", String(16), nullable=False),  # why the row was judged: review, import, command, …
+    Column("reason", String(16), nullable=False),  # why the row was judged: review, queue, audit, import, command
     Column("batch_id", ForeignKey("batches.id"), index=True),
     Column("target_seq", ForeignKey("operations.seq"), index=True),
 )

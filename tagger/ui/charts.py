@@ -36,3 +36,28 @@ def training_curve(curve: Sequence[Mapping[str, Any]], what: str) -> go.Figure:
     figure.update_yaxes(rangemode="tozero")
     figure.update_layout(height=220, margin={"l": 8, "r": 8, "t": 8, "b": 8}, showlegend=False)
     return figure
+
+
+def learning_curve(curve: Mapping[str, Any]) -> go.Figure:
+    """Macro-F1 by number of reviewed descriptions; dashed what as many again may bring."""
+    points = [point for point in curve["points"] if point["macro_f1"] is not None]
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[point["n_labelled"] for point in points],
+        y=[point["macro_f1"] for point in points],
+        mode="lines+markers",
+        name="measured",
+        line={"color": NOW, "width": 2.5},
+    )
+    if curve["projected"] is not None and points:
+        figure.add_scatter(
+            x=[points[-1]["n_labelled"], curve["projected"]["n_labelled"]],
+            y=[points[-1]["macro_f1"], curve["projected"]["macro_f1"]],
+            mode="lines",
+            name="projected",
+            line={"color": NOW, "width": 1.5, "dash": "dot"},
+        )
+    figure.update_xaxes(title_text="reviewed descriptions", rangemode="tozero")
+    figure.update_yaxes(title_text="macro F1", rangemode="tozero")
+    figure.update_layout(height=260, margin={"l": 8, "r": 8, "t": 8, "b": 8}, showlegend=False)
+    return figure

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from tagger.services.review import CONFIRMED_ONLY, EVERYTHING, OPEN, PAGE_SIZE, Filter
 from tagger.services.view import View
@@ -13,27 +15,50 @@ from tagger.ui.messages import escape
 from tagger.ui.widgets import counted
 
 STATES = {"All": EVERYTHING, "To review": OPEN, "Confirmed": CONFIRMED_ONLY}
+ORDERS = {"newest": "Newest first", "queue": "What to label next"}
 
 
-def review_filter(view: View) -> Filter:
+@dataclass(frozen=True)
+class Asked:
+    """What Review is asked for: which rows, and whether those that teach most come first, for one label or for all."""
+
+    rows: Filter = field(default_factory=Filter)
+    by_queue: bool = False
+    label_id: int | None = None
+
+
+def asked_for(view: View) -> Asked:
     """The filter row, and what it asks for."""
     text = st.text_input(
         "Search", key="q", bind="query-params", placeholder="Search descriptions", label_visibility="collapsed"
     )
     row = st.container(horizontal=True, vertical_alignment="center")
-    state = row.segmented_control(
-        "State", list(STATES), default="All", key="show", bind="query-params", label_visibility="collapsed"
-    )
+    by_queue = _order(row) == "queue"
+    label_id, state = None, None
+    if by_queue:
+        label_id = _one_tag(row, view)  # what is confirmed is not asked again, so there is no state to choose
+    else:
+        state = row.segmented_control(
+            "State", list(STATES), default="All", key="show", bind="query-params", label_visibility="collapsed"
+        )
     # Behind a button: a phone shows transactions first.
     n_more = sum(bool(st.session_state.get(name)) for name in ("tags", "since", "until", "untagged"))
     with row.popover(f"Filter ({n_more})" if n_more else "Filter", icon=":material/filter_list:"):
         tags = _tags(view)
         untagged = st.toggle("Without any tag", key="untagged", bind="query-params")
         since, until = _dates()
-    return Filter(text=text, tags=tags, state=STATES[state or "All"], since=since, until=until, untagged=untagged)
+    rows = Filter(
+        text=text,
+        tags=tags,
+        state=OPEN if by_queue else STATES[state or "All"],
+        since=since,
+        until=until,
+        untagged=untagged,
+    )
+    return Asked(rows, by_queue, label_id)
 
 
-def page(n_rows: int, n_open: int, *, asked: Filter) -> int:
+def page(n_rows: int, n_open: int, *, asked: Asked) -> int:
     """Which page of that many rows, counted from 1; the first one again when something else is asked for."""
     n_pages = max(1, -(-n_rows // PAGE_SIZE))
     if st.session_state.get("asked") != asked:
@@ -62,13 +87,54 @@ def on_page(ids: Sequence[str], number: int) -> Sequence[str]:
     return ids[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
 
 
-def empty_text(view: View, wanted: Filter) -> tuple[str, str]:
+def empty_text(view: View, asked: Asked) -> tuple[str, str]:
     """What to say where no row is left."""
     if len(view.columns) == 0:
         return "Nothing to review yet", "Upload a statement, or try the sample data on the Home page."
-    if wanted.state == OPEN and wanted == Filter(state=OPEN):
+    if asked.rows == Filter(state=OPEN):
+        if asked.by_queue and not view.truth.confirmed.all():
+            return "Nothing left to ask", "Every description was reviewed once. Equal ones are answered from memory."
         return "All confirmed", "Train on the Train page so that the next statement needs fewer corrections."
     return "No transaction matches", "Take a filter away to see more."
+
+
+def _order(row: DeltaGenerator) -> str:
+    """Which rows come first; kept in the address by a short name."""
+    if "order" not in st.session_state:
+        asked = st.query_params.get("order")
+        st.session_state["order"] = asked if asked in ORDERS else "newest"
+    order: str = row.selectbox(
+        "Order", list(ORDERS), format_func=ORDERS.__getitem__, key="order", label_visibility="collapsed", width=165
+    )
+    _in_address("order", None if order == "newest" else order)
+    return order
+
+
+def _one_tag(row: DeltaGenerator, view: View) -> int | None:
+    """The one tag that is asked about, for a rare one; kept in the address by name."""
+    names = {label.name: label for label in sorted(view.labels, key=lambda label: label.name.casefold())}
+    if "for" not in st.session_state:
+        st.session_state["for"] = st.query_params.get("for")
+    if st.session_state["for"] not in names:
+        st.session_state["for"] = None
+    name: str | None = row.selectbox(
+        "For one tag",
+        list(names),
+        index=None,
+        placeholder="For all tags",
+        key="for",
+        label_visibility="collapsed",
+        width=165,
+    )
+    _in_address("for", name)
+    return None if name is None else names[name].id
+
+
+def _in_address(name: str, value: str | None) -> None:
+    if value is None:
+        st.query_params.pop(name, None)
+    else:
+        st.query_params[name] = value
 
 
 def _dates() -> tuple[date | None, date | None]:

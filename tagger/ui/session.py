@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -19,6 +20,7 @@ from tagger.storage.jobs import JobRow
 from tagger.storage.runs import STARTER
 from tagger.ui import messages
 
+T = TypeVar("T")
 FIRST_SCREEN = 1.5  # seconds from the first visit until the encoder is loaded in the background
 
 
@@ -30,8 +32,8 @@ class Session:
     ----------
     store, jobs : shared by all tabs.
     page : the screen that is open.
-    pinned : the rows that Review shows, by what was asked for; a confirmed row does not vanish under the pointer, and
-        turning the page does not skip those that moved up.
+    pinned : what Review lists, by what was asked for; a confirmed row does not vanish under the pointer, and turning
+        the page does not skip those that moved up.
     importing : the import that was started here, until its report is shown.
     n_uploads : imports from this tab; a new number empties the uploader.
     stage : of the running import, as the page that is shown knows it.
@@ -41,7 +43,7 @@ class Session:
     store: Store
     jobs: Jobs
     page: str = ""
-    pinned: tuple[object, tuple[str, ...]] | None = None
+    pinned: tuple[object, Any] | None = None
     importing: str | None = None
     n_uploads: int = 0
     stage: str = ""
@@ -52,11 +54,16 @@ class Session:
         if page != self.page:
             self.page, self.pinned = page, None
 
-    def pin(self, asked: object, ids: Sequence[str]) -> tuple[str, ...]:
-        """The rows for what was asked: those of the first time, until something else is asked."""
+    def pin(self, asked: object, look_up: Callable[[], T]) -> T:
+        """The answer to what was asked: that of the first time, until something else is asked."""
         if self.pinned is None or self.pinned[0] != asked:
-            self.pinned = (asked, tuple(ids))
-        return self.pinned[1]
+            self.pinned = (asked, look_up())
+        answer: T = self.pinned[1]
+        return answer
+
+    def unpin(self) -> None:
+        """Look up afresh what is asked next."""
+        self.pinned = None
 
     def forget_files(self, job: JobRow | None) -> None:
         """Empty the uploader when the import of its files has ended well."""

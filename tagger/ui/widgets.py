@@ -31,7 +31,13 @@ from tagger.ui.messages import callback, escape, user_errors
 from tagger.ui.session import Session
 
 SYMBOLS = {"GBP": "£", "USD": "$", "EUR": "€", "INR": "₹", "JPY": "¥", "ZAR": "R"}
-JOB_NAMES = {"import": "Import", "remove": "Removal", "tag": "Tagging", "train": "Training"}
+JOB_NAMES = {
+    "import": "Import",
+    "remove": "Removal",
+    "tag": "Tagging",
+    "train": "Training",
+    "curve": "The learning curve",
+}
 
 
 def number(value: float | None) -> str:

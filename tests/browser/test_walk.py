@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import os
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -177,6 +179,34 @@ def test_the_loop_on_a_labelled_statement_shows_nothing_of_the_starter(app, page
         settled(page)
         width = page.get_by_test_id("stMain").evaluate("element => element.scrollWidth")
         assert width <= 390, f"{name or 'home'} scrolls sideways on a phone"
+
+
+def test_what_is_answered_from_the_queue_is_stored_with_why_it_was_asked(app, page_at, tmp_path):
+    own_statement(tmp_path / "mine.csv")
+    more = [f"2026-11-{day:02d},HARDWARE STORE {'abcdefghijklm'[day]}uayside,-3.00," for day in range(1, 13)]
+    with (tmp_path / "mine.csv").open("a") as file:
+        file.write("\n".join(more) + "\n")
+    page = page_at(1280, 900)
+    page.goto(f"{app}/upload")
+    page.locator("input[type=file]").set_input_files(tmp_path / "mine.csv")
+    page.get_by_role("button", name="Import", exact=True).click(timeout=SLOW)
+    expect(page.get_by_text("89 rows: 89 added")).to_be_visible(timeout=SLOW)
+    settled(page)
+    page.goto(f"{app}/review?order=queue")
+    expect(page.get_by_text("Random pick, for an honest score")).to_be_visible(timeout=SLOW)
+    rows = page.get_by_role("listitem")
+    order = rows.locator(".description").all_inner_texts()
+    assert all(rows.locator(".why").all_inner_texts()), "a pick without its reason"
+    confirm_rows(page, 5)  # the fifth of them is the random one
+    assert rows.locator(".description").all_inner_texts() == order
+    expect(page.get_by_text(re.compile("saving"))).to_have_count(0, timeout=SLOW)
+    with closing(sqlite3.connect(tmp_path / "home1" / "data" / "tagger.db")) as db:
+        stored = db.execute("select reason from operations where kind = 'confirm' order by seq").fetchall()
+    assert stored == [("queue",)] * 4 + [("audit",)]
+    page.reload()
+    expect(page.get_by_text("8 transactions")).to_be_visible(timeout=SLOW)
+    assert not set(rows.locator(".description").all_inner_texts()) & set(order[:5]), "asked again"
+    assert "order=queue" in page.url
 
 
 def test_a_bookmark_opened_on_a_fresh_server_has_its_navigation(app, page_at):

@@ -168,3 +168,20 @@ sys.stdin.readline()
             process.stdin.close()
             process.stdout.close()
     assert answers == ["busy", "busy", "got"]
+
+
+def test_the_result_of_the_last_job_that_went_well_is_kept(db):
+    def result(kind):
+        with db.read() as connection:
+            return jobs.latest_result(connection, kind)
+
+    assert result("curve") is None
+    for number, (kind, state) in enumerate(
+        [("curve", "done"), ("curve", "done"), ("train", "done"), ("curve", "failed"), ("curve", "cancelled")]
+    ):
+        job_id = f"job {number}"
+        with db.write() as connection:
+            jobs.acquire(connection, job_id, kind, at=AT.replace(minute=number), clock=NOW)
+        release(db, job_id, state, result={"number": number} if state == "done" else None)
+    assert result("curve") == {"number": 1}
+    assert result("train") == {"number": 2}

@@ -56,6 +56,8 @@ def test_a_page_becomes_plain_json_and_leaves_out_days_without_rows():
                         ],
                         "rejected": [7],
                         "note": "",
+                        "why": "",
+                        "reason": "",
                     }
                 ],
             }

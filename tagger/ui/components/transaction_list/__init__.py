@@ -58,7 +58,10 @@ class ListTag:
 
 @dataclass(frozen=True)
 class ListRow:
-    """One transaction. `amount` is ready to read; `sign` is -1, 0 or 1; `rejected` holds label ids judged "no"."""
+    """One transaction. `amount` is ready to read; `sign` is -1, 0 or 1; `rejected` holds label ids judged "no".
+
+    `why` says why a person is asked about it; `reason`, a word for the same, comes back with what they say.
+    """
 
     id: str
     description: str
@@ -69,6 +72,8 @@ class ListRow:
     state: RowState = "open"
     account: str = ""
     note: str = ""
+    why: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -173,6 +178,8 @@ def _row_data(row: ListRow) -> dict[str, Any]:
         ],
         "rejected": list(row.rejected),
         "note": row.note,
+        "why": row.why,
+        "reason": row.reason,
     }
 
 

@@ -243,6 +243,7 @@ class TransactionList {
   #act(id, wire, before, text, title = this.#title(id, 40)) {
     const entry = { wire: { operation: newId(), ...wire }, transaction: id, before, title, text, at: Date.now() }
     const undoable = wire.kind !== "undo"
+    if (undoable && this.rows.get(id)?.reason) entry.wire.reason = this.rows.get(id).reason
     this.pending.push(entry)
     if (undoable) this.history.push(entry)
     clearTimeout(this.notices.get(id)?.timer)
@@ -453,6 +454,7 @@ class TransactionList {
     amount.id = `a-${id}`
     const account = make("bdi", "account")
     const note = make("bdi", "note")
+    const why = make("div", "why")
     const more = button("more", () => {
       const open = root.classList.toggle("expanded")
       more.textContent = open ? "less" : "more"
@@ -474,6 +476,7 @@ class TransactionList {
       "row",
       make("div", "head", description, amount),
       make("div", "meta", account, note, more, status),
+      why,
       make("div", "foot", chips, confirm),
       problem,
     )
@@ -482,7 +485,7 @@ class TransactionList {
       // Captured, so that it comes before what the row's own buttons do: confirming moves on to another row.
       root.addEventListener(kind, () => this.focusRow(id, { refocus: false, scroll: false }), { capture: true })
     }
-    const head = { root, description, amount, account, note, more, status }
+    const head = { root, description, amount, account, note, why, more, status }
     const element = { ...head, chips, add, confirm, confirmText, problem, problemText }
     this.elements.set(id, element)
     return element
@@ -521,6 +524,7 @@ class TransactionList {
     element.amount.classList.toggle("in", row.sign > 0)
     setText(element.account, row.account)
     setText(element.note, row.note)
+    setText(element.why, row.why)
     root.classList.toggle("here", here)
     root.classList.toggle("confirmed", view.confirmed)
     root.tabIndex = here ? 0 : -1

@@ -1,0 +1,82 @@
+"""What to label next, as Review and Train show it: the picks with their reasons, the random ones' score, the curve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import streamlit as st
+
+from tagger.services import curve
+from tagger.services.queue import AuditScore, Queue
+from tagger.services.review import Row
+from tagger.services.store import Store
+from tagger.ui import messages, widgets
+from tagger.ui.components.transaction_list import ListDay
+from tagger.ui.session import Session
+
+
+def days(rows: Sequence[Row], asked: Queue) -> list[ListDay]:
+    """The picks in their own order, each with its date and why it is asked for."""
+    told = {pick.id: pick for pick in asked.picks}
+    shown = [
+        replace(
+            each,
+            account=" · ".join(filter(None, (_short_date(row), each.account))),
+            why=told[row.id].why,
+            reason=told[row.id].reason,
+        )
+        for row in rows
+        for day in widgets.list_days([row])
+        for each in day.rows
+    ]
+    return [ListDay("What teaches most comes first", shown)]
+
+
+def header(store: Store, asked: Queue, session: Session, *, n_open: int) -> None:
+    """What the labels so far brought, in a line; and a way on when all picks are judged."""
+    measured = curve.newest(store)
+    said = [] if measured is None else [messages.escape(curve.hint(measured))]
+    if measured is not None and measured["n_since"]:
+        said.append(f"Measured {widgets.counted(measured['n_since'], 'label')} ago.")
+    if asked.audit is not None:
+        said.append(_audit(asked.audit))
+    if said:
+        st.caption(" ".join(said))
+    if asked.picks and not n_open:
+        row = st.container(horizontal=True, vertical_alignment="center")
+        row.write("All of these are reviewed. Train on them, or go on.")
+        row.button("Ask for more", on_click=session.unpin)
+
+
+def learning_curve(session: Session, *, disabled: bool) -> None:
+    """How the score grew with the labels, and a button that measures it."""
+    measured = curve.newest(session.store)
+    with st.expander("Learning curve", key="learning_curve"):
+        if measured is None:
+            st.caption("How much did your labels bring, and is it time to stop? This trains on ever more of them.")
+        else:
+            from tagger.ui.charts import learning_curve as chart  # noqa: PLC0415 - a third of a second to import
+
+            st.plotly_chart(chart(measured), key="curve", config={"displayModeBar": False})
+            st.markdown(messages.escape(curve.hint(measured)))
+            since = measured["n_since"]
+            st.caption(
+                "Each point learns from the labels given first and is scored on all reviewed descriptions, out of fold."
+                + (f" {widgets.counted(since, 'description')} reviewed since." if since else "")
+            )
+        if st.button("Measure the learning curve" if measured is None else "Measure again", disabled=disabled):
+            with messages.user_errors():
+                session.jobs.start(curve.KIND, lambda progress: curve.measure(session.store, progress))
+                st.rerun()
+
+
+def _audit(score: AuditScore) -> str:
+    return (
+        f"On {widgets.counted(score.n_transactions, 'random pick')}, not chosen by the queue: "
+        f"micro F1 {widgets.number(score.micro_f1)}, macro F1 {widgets.number(score.macro_f1)}."
+    )
+
+
+def _short_date(row: Row) -> str:
+    return "No date" if row.on is None else f"{row.on.day} {row.on:%b %Y}"

@@ -1,0 +1,150 @@
+"""What to label next on Review, and the learning curve on Train."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from steps import confirm, do
+from streamlit.testing.v1 import AppTest
+from toys import labelled_csv
+
+from tagger.config import Settings
+from tagger.learning.recipe import Recipe
+from tagger.services import curve, queue, training
+from tagger.services.importing import Upload, import_files
+from tagger.services.jobs import Jobs
+from tagger.services.progress import Progress
+from tagger.services.review import Filter
+from tagger.services.store import Store
+
+ROWS = [f"2024-04-{day:02d},{shop} {day * 'z'},-9.99," for day in range(1, 8) for shop in ("TESCO", "SHELL")]
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture
+def filled() -> Store:
+    """60 labelled descriptions, 14 open ones, and a promoted run."""
+    store = Store(Settings.from_environment())
+    import_files(store, [Upload("bank.csv", (labelled_csv(20) + "\n".join(ROWS) + "\n").encode())], Progress())
+    training.train(store, Recipe(n_folds=3), Progress(), promote_it=True)
+    return store
+
+
+def review(opened, **address: str) -> AppTest:
+    page = AppTest.from_file(opened("review")._script_path, default_timeout=30)
+    for name, value in address.items():
+        page.query_params[name] = value
+    page.run()
+    assert not page.exception, page.exception
+    return page
+
+
+def listed(page: AppTest) -> list[dict]:
+    (component,) = [each for each in page.main if "BidiComponent" in type(each.proto).__name__]
+    return [row for day in json.loads(component.proto.json)["days"] for row in day["rows"]]
+
+
+def captions(page: AppTest) -> str:
+    return "\n".join(each.value.replace("\\", "") for each in page.caption)
+
+
+def address(page: AppTest, name: str) -> str | None:
+    found = page.query_params.get(name)
+    return found[0] if isinstance(found, list) else found
+
+
+def test_review_starts_with_the_newest_rows_and_says_nothing_of_the_queue_in_the_address(opened, filled):
+    page = review(opened)
+    assert page.selectbox(key="order").value == "newest"
+    assert address(page, "order") is None
+    assert all(row["why"] == "" and row["reason"] == "" for row in listed(page))
+
+
+def test_the_queue_is_a_choice_that_stands_in_the_address(opened, filled):
+    page = review(opened)
+    page.selectbox(key="order").set_value("queue").run()
+    assert address(page, "order") == "queue"
+    page.selectbox(key="order").set_value("newest").run()
+    assert address(page, "order") is None
+
+
+def test_an_address_with_the_queue_shows_the_picks_in_their_order_each_with_its_reason(opened, filled):
+    page = review(opened, order="queue")
+    picks = queue.ask(filled, filled.view()).picks
+    rows = listed(page)
+    assert [row["id"] for row in rows] == [pick.id for pick in picks]
+    assert [(row["why"], row["reason"]) for row in rows] == [(pick.why, pick.reason) for pick in picks]
+    assert {row["reason"] for row in rows} == {"queue", "audit"}
+    assert rows[0]["account"].endswith("Apr 2024"), "the date is told, as no heading says it"
+    assert "14 transactions" in captions(page)
+
+
+def test_an_unknown_order_or_tag_in_the_address_is_passed_over(opened, filled):
+    assert review(opened, order="best").selectbox(key="order").value == "newest"
+    page = review(opened, order="queue", **{"for": "no such tag"})
+    assert page.selectbox(key="for").value is None
+    assert address(page, "for") is None
+
+
+def test_the_queue_can_ask_about_one_tag(opened, filled):
+    page = review(opened, order="queue", **{"for": "fuel"})
+    rows = listed(page)
+    assert rows[0]["description"].startswith("SHELL")
+    assert all("fuel" in row["why"] and row["reason"] == "queue" for row in rows)
+    assert address(page, "for") == "fuel"
+
+
+def test_the_queue_asks_among_the_rows_that_a_search_leaves(opened, filled):
+    rows = listed(review(opened, order="queue", q="tesco"))
+    assert len(rows) == 7
+    assert all(row["description"].startswith("TESCO") for row in rows)
+
+
+def test_the_queue_stands_still_while_it_is_worked_through_and_then_goes_on(opened, filled):
+    page = review(opened, order="queue", q="tesco")
+    before = [row["id"] for row in listed(page)]
+    confirm(filled, before[0])
+    page.run()
+    assert [row["id"] for row in listed(page)] == before
+    assert listed(page)[0]["state"] == "confirmed"
+    assert "6 to review" in captions(page)
+    for row in before[1:]:
+        confirm(filled, row)
+    page.run()
+    assert [row["id"] for row in listed(page)] == before
+    next(button for button in page.button if button.label == "Ask for more").click().run()
+    assert listed(page) == []
+
+
+def test_a_queue_without_anything_left_says_so(opened, filled):
+    again = "date,description,amount\n2024-06-01,TESCO z,-1.00\n"
+    import_files(filled, [Upload("june.csv", again.encode())], Progress())
+    view = filled.view()
+    for pick in queue.ask(filled, view, Filter(text="z")).picks:
+        confirm(filled, pick.id)
+    page = review(opened, order="queue")
+    (component,) = [each for each in page.main if "BidiComponent" in type(each.proto).__name__]
+    assert json.loads(component.proto.json)["empty"]["title"] == "Nothing left to ask"
+
+
+def test_the_score_of_random_picks_stands_above_the_queue(opened, filled, monkeypatch):
+    monkeypatch.setattr(queue, "MIN_AUDIT", 3)
+    for row in [pick.id for pick in queue.ask(filled, filled.view()).picks][:3]:
+        do(filled, kind="confirm", transaction=row, present=(), reason="audit")
+    training.train(filled, Recipe(n_folds=3), Progress(), promote_it=True)
+    assert "On 3 random picks, not chosen by the queue: micro F1" in captions(review(opened, order="queue"))
+
+
+def test_train_measures_the_learning_curve_and_shows_it_with_a_hint(opened, filled):
+    page = opened("train")
+    assert "Measure the learning curve" in [button.label for button in page.button]
+    jobs = Jobs(filled)
+    jobs.wait(jobs.start(curve.KIND, lambda progress: curve.measure(filled, progress)))
+    page = opened("train")
+    assert "Measure again" in [button.label for button in page.button]
+    said = curve.hint(curve.newest(filled))
+    assert said
+    assert said in [each.value.replace("\\", "") for each in page.markdown]
+    assert "scored on all reviewed descriptions, out of fold" in captions(page)
+    assert said in captions(review(opened, order="queue"))
