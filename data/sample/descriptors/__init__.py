@@ -81,7 +81,7 @@ def descriptors() -> list[Descriptor]:
                 for line in _written(entry, section, banks, lists):
                     key = " ".join(line.description.casefold().split())
                     known = found.setdefault(key, line)
-                    if (known.tags, known.not_judged) != (line.tags, line.not_judged):
+                    if known.tags - line.tags - line.not_judged or line.tags - known.tags - known.not_judged:
                         raise ValueError(f"{path.name}: {line.description!r} has other tags under {known.family!r}.")
     return list(found.values())
 
