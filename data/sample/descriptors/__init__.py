@@ -27,7 +27,7 @@ SELDOM_SAID = frozenset({"business", "tax-deductible", "recurring", "subscriptio
 AT_COUNTER = frozenset({"recurring", "subscription", "online"})  # what a purchase in a shop is not
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789"
-WRAPPED = 3  # ways in which each merchant is written besides its bare name
+WRAPPED = 2  # ways in which each merchant is written besides its bare name
 DRAWN = 3  # times a line with fields is written
 
 _HEADER = re.compile(r"\[(?P<tags>[^\]]*)\](?:\s+(?P<way>\w+)\s+(?P<low>[+-]\d+)\.\.(?P<high>[+-]\d+))?\Z")
@@ -92,13 +92,14 @@ def _written(entry: str, section: _Section, banks: list[str], lists: Mapping[str
     n_copies = DRAWN if section.way == "line" else 1 + WRAPPED
     if section.way == "line" and "{" not in entry:
         n_copies = 1
-    patterns: list[str] = []
+    used: set[str] = set()
     for copy in range(n_copies):
         known = lists[random.choice(banks)]
         name = _filled(entry, known, random)
         if section.way != "line" and copy:
-            patterns = patterns or random.sample(known[section.way], len(known[section.way]))
-            name = _filled(patterns.pop(), known, random, name)
+            pattern = random.choice([each for each in known[section.way] if each not in used])
+            used.add(pattern)
+            name = _filled(pattern, known, random, name)
         amount = exp(
             random.uniform(log(min(abs(section.low), abs(section.high))), log(max(abs(section.low), abs(section.high))))
         )
