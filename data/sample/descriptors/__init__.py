@@ -7,6 +7,7 @@ The tables beside this file are plain text. A header opens a section, and entrie
 
 In `merchants` and `lines` the header gives the tags, the way of paying and the range of amounts. `?tag` is not judged.
 In `banks` a section is a list that any `{section}` draws from; those named after a way of paying wrap a merchant's name.
+Two ways are special: a `kind` of business is given a name of its own first, and a `line` is wrapped by nothing.
 Other fields: `{n4}` digits, `{x6}` letters and digits, `{dd}` `{mm}` `{mon}` `{yy}` dates, `{name:22}` cut at 22.
 """
 
@@ -27,8 +28,10 @@ SELDOM_SAID = frozenset({"business", "tax-deductible", "recurring", "subscriptio
 AT_COUNTER = frozenset({"recurring", "subscription", "online"})  # what a purchase in a shop is not
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789"
-WRAPPED = 2  # ways in which each merchant is written besides its bare name
-DRAWN = 3  # times a line with fields is written
+# Times an entry is written: a merchant once by its bare name, a kind of business under several names, a line as often as
+# its fields make a difference.
+COPIES = {"kind": 5, "line": 3}
+OTHER_COPIES = 3
 
 _HEADER = re.compile(r"\[(?P<tags>[^\]]*)\](?:\s+(?P<way>\w+)\s+(?P<low>[+-]\d+)\.\.(?P<high>[+-]\d+))?\Z")
 _FIELD = re.compile(r"\{(\w+)(?::(\d+))?\}")
@@ -89,27 +92,30 @@ def descriptors() -> list[Descriptor]:
 def _written(entry: str, section: _Section, banks: list[str], lists: Mapping[str, Lists]) -> Iterator[Descriptor]:
     # A generator of its own for each entry: a new entry leaves the lines of all others as they are.
     random = Random(f"{entry}/{section.way}/{'+'.join(banks)}")  # noqa: S311 - repeatable is what is wanted
-    n_copies = DRAWN if section.way == "line" else 1 + WRAPPED
-    if section.way == "line" and "{" not in entry:
-        n_copies = 1
     used: set[str] = set()
-    for copy in range(n_copies):
+    for copy in range(1 if section.way == "line" and "{" not in entry else COPIES.get(section.way, OTHER_COPIES)):
         known = lists[random.choice(banks)]
-        name = _filled(entry, known, random)
+        text = entry
+        if section.way == "kind":
+            text = random.choice(known["named"]).replace("{name}", entry)
         if section.way != "line" and copy:
-            pattern = random.choice([each for each in known[section.way] if each not in used])
+            choices = known["small" if section.way == "kind" else section.way]
+            pattern = random.choice([each for each in choices if each not in used])
             used.add(pattern)
-            name = _filled(pattern, known, random, name)
-        amount = exp(
-            random.uniform(log(min(abs(section.low), abs(section.high))), log(max(abs(section.low), abs(section.high))))
-        )
+            text = _filled(pattern, known, random, _filled(text, known, random))
         yield Descriptor(
-            description=" ".join(name.split()),
-            amount=Decimal(f"{amount if section.high > 0 else -amount:.2f}"),
+            description=" ".join(_filled(text, known, random).split()),
+            amount=_amount(section.low, section.high, random),
             tags=section.tags,
             not_judged=section.not_judged,
             family=entry,
         )
+
+
+def _amount(low: int, high: int, random: Random) -> Decimal:
+    """Small amounts are more frequent than large ones: the logarithm is even."""
+    size = exp(random.uniform(log(abs(low)), log(abs(high))))
+    return Decimal(f"{size if low > 0 else -size:.2f}")
 
 
 def _filled(pattern: str, lists: Lists, random: Random, name: str = "") -> str:
