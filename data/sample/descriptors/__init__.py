@@ -6,7 +6,7 @@ The tables beside this file are plain text. A header opens a section, and entrie
     WALMART | KROGER
 
 In `merchants` and `lines` the header gives the tags, the way of paying and the range of amounts. `?tag` is not judged.
-In `banks` a section is a list that any `{section}` draws from; those named after a way of paying wrap a merchant's name.
+In `banks` a section is a list that any `{section}` draws from; those named after a way of paying wrap a name.
 Two ways are special: a `kind` of business is given a name of its own first, and a `line` is wrapped by nothing.
 Other fields: `{n4}` digits, `{x6}` letters and digits, `{dd}` `{mm}` `{mon}` `{yy}` dates, `{name:22}` cut at 22.
 """
@@ -28,10 +28,10 @@ SELDOM_SAID = frozenset({"business", "tax-deductible", "recurring", "subscriptio
 AT_COUNTER = frozenset({"recurring", "subscription", "online"})  # what a purchase in a shop is not
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789"
-# Times an entry is written: a merchant once by its bare name, a kind of business under several names, a line as often as
-# its fields make a difference.
+# How many lines an entry gives. A merchant and a line with fields start from nothing but themselves.
 COPIES = {"kind": 5, "line": 3}
-OTHER_COPIES = 3
+OTHER_COPIES = 2
+FIXED_COPIES = 2  # a line without fields: as it is, and with something behind it
 
 _HEADER = re.compile(r"\[(?P<tags>[^\]]*)\](?:\s+(?P<way>\w+)\s+(?P<low>[+-]\d+)\.\.(?P<high>[+-]\d+))?\Z")
 _FIELD = re.compile(r"\{(\w+)(?::(\d+))?\}")
@@ -92,13 +92,16 @@ def descriptors() -> list[Descriptor]:
 def _written(entry: str, section: _Section, banks: list[str], lists: Mapping[str, Lists]) -> Iterator[Descriptor]:
     # A generator of its own for each entry: a new entry leaves the lines of all others as they are.
     random = Random(f"{entry}/{section.way}/{'+'.join(banks)}")  # noqa: S311 - repeatable is what is wanted
+    fixed = section.way == "line" and "{" not in entry
     used: set[str] = set()
-    for copy in range(1 if section.way == "line" and "{" not in entry else COPIES.get(section.way, OTHER_COPIES)):
+    for copy in range(FIXED_COPIES if fixed else COPIES.get(section.way, OTHER_COPIES)):
         known = lists[random.choice(banks)]
         text = entry
         if section.way == "kind":
             text = random.choice(known["named"]).replace("{name}", entry)
-        if section.way != "line" and copy:
+        if fixed and copy:
+            text += " {tail}"
+        elif section.way != "line" and copy:
             choices = known["small" if section.way == "kind" else section.way]
             pattern = random.choice([each for each in choices if each not in used])
             used.add(pattern)
@@ -108,8 +111,13 @@ def _written(entry: str, section: _Section, banks: list[str], lists: Mapping[str
             amount=_amount(section.low, section.high, random),
             tags=section.tags,
             not_judged=section.not_judged,
-            family=entry,
+            family=_family(entry),
         )
+
+
+def _family(entry: str) -> str:
+    """The first word that is no field: TESCO STORES must not be measured by what learned from TESCO EXPRESS."""
+    return next((word.casefold() for word in entry.split() if "{" not in word), entry)
 
 
 def _amount(low: int, high: int, random: Random) -> Decimal:
