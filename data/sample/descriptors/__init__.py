@@ -29,7 +29,7 @@ AT_COUNTER = frozenset({"recurring", "subscription", "online"})  # what a purcha
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789"
 # How many lines an entry gives. A merchant and a line with fields start from nothing but themselves.
-COPIES = {"kind": 5, "line": 3}
+COPIES = {"kind": 4, "line": 3}
 OTHER_COPIES = 2
 FIXED_COPIES = 2  # a line without fields: as it is, and with something behind it
 
@@ -93,7 +93,6 @@ def _written(entry: str, section: _Section, banks: list[str], lists: Mapping[str
     # A generator of its own for each entry: a new entry leaves the lines of all others as they are.
     random = Random(f"{entry}/{section.way}/{'+'.join(banks)}")  # noqa: S311 - repeatable is what is wanted
     fixed = section.way == "line" and "{" not in entry
-    used: set[str] = set()
     for copy in range(FIXED_COPIES if fixed else COPIES.get(section.way, OTHER_COPIES)):
         known = lists[random.choice(banks)]
         text = entry
@@ -102,9 +101,7 @@ def _written(entry: str, section: _Section, banks: list[str], lists: Mapping[str
         if fixed and copy:
             text += " {tail}"
         elif section.way != "line" and copy:
-            choices = known["small" if section.way == "kind" else section.way]
-            pattern = random.choice([each for each in choices if each not in used])
-            used.add(pattern)
+            pattern = random.choice(known["small" if section.way == "kind" else section.way])
             text = _filled(pattern, known, random, _filled(text, known, random))
         yield Descriptor(
             description=" ".join(_filled(text, known, random).split()),
