@@ -7,7 +7,8 @@ The tables beside this file are plain text. A header opens a section, and entrie
 
 In `merchants` and `lines` the header gives the tags, the way of paying and the range of amounts. `?tag` is not judged.
 In `banks` a section is a list that any `{section}` draws from; those named after a way of paying wrap a name.
-Two ways are special: a `kind` of business is given a name of its own first, and a `line` is wrapped by nothing.
+Three ways are special: a `kind` of business is given a name of its own first; a `line`, and a person's `note`, are
+wrapped by nothing.
 Other fields: `{n4}` digits, `{x6}` letters and digits, `{dd}` `{mm}` `{mon}` `{yy}` dates, `{name:22}` cut at 22.
 """
 
@@ -28,10 +29,10 @@ SELDOM_SAID = frozenset({"business", "tax-deductible", "recurring", "subscriptio
 AT_COUNTER = frozenset({"recurring", "subscription", "online"})  # what a purchase in a shop is not
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789"
-# How many lines an entry gives. A merchant and a line with fields start from nothing but themselves.
-COPIES = {"kind": 4, "line": 3}
-OTHER_COPIES = 2
-FIXED_COPIES = 2  # a line without fields: as it is, and with something behind it
+# How many lines an entry gives; the first is the entry by itself.
+COPIES = {"kind": 3, "line": 2, "note": 1}
+MERCHANT_COPIES = 2
+FIELDS_COPIES = 3  # a line with fields
 
 _HEADER = re.compile(r"\[(?P<tags>[^\]]*)\](?:\s+(?P<way>\w+)\s+(?P<low>[+-]\d+)\.\.(?P<high>[+-]\d+))?\Z")
 _FIELD = re.compile(r"\{(\w+)(?::(\d+))?\}")
@@ -92,24 +93,30 @@ def descriptors() -> list[Descriptor]:
 def _written(entry: str, section: _Section, banks: list[str], lists: Mapping[str, Lists]) -> Iterator[Descriptor]:
     # A generator of its own for each entry: a new entry leaves the lines of all others as they are.
     random = Random(f"{entry}/{section.way}/{'+'.join(banks)}")  # noqa: S311 - repeatable is what is wanted
-    fixed = section.way == "line" and "{" not in entry
-    for copy in range(FIXED_COPIES if fixed else COPIES.get(section.way, OTHER_COPIES)):
+    n_copies = COPIES.get(section.way, MERCHANT_COPIES)
+    if section.way == "line" and "{" in entry:
+        n_copies = FIELDS_COPIES
+    for copy in range(n_copies):
         known = lists[random.choice(banks)]
-        text = entry
-        if section.way == "kind":
-            text = random.choice(known["named"]).replace("{name}", entry)
-        if fixed and copy:
-            text += " {tail}"
-        elif section.way != "line" and copy:
-            pattern = random.choice(known["small" if section.way == "kind" else section.way])
-            text = _filled(pattern, known, random, _filled(text, known, random))
         yield Descriptor(
-            description=" ".join(_filled(text, known, random).split()),
+            description=" ".join(_worded(entry, section.way, copy, known, random).split()),
             amount=_amount(section.low, section.high, random),
             tags=section.tags,
             not_judged=section.not_judged,
             family=_family(entry),
         )
+
+
+def _worded(entry: str, way: str, copy: int, lists: Lists, random: Random) -> str:
+    """One wording of an entry: the entry's own the first time, a bank's from then on."""
+    if way in {"line", "note"}:
+        always_the_same = "{" not in entry
+        return _filled(entry + " {tail}" if copy and always_the_same else entry, lists, random)
+    if way == "kind":
+        entry = random.choice(lists["named"]).replace("{name}", entry)
+        way = "small"
+    name = _filled(entry, lists, random)
+    return _filled(random.choice(lists[way]), lists, random, name) if copy else name
 
 
 def _family(entry: str) -> str:
