@@ -65,13 +65,12 @@ def test_every_tag_that_a_line_can_show_has_many_families(lines):
     assert {tag for tag in LABELS if len(families[tag]) < 25} == NOT_IN_LINES
 
 
-def test_what_a_line_seldom_says_is_judged_only_where_a_table_says_so(lines):
-    judged = dict.fromkeys(corpus.SELDOM_SAID, 0)
+def test_what_a_line_seldom_says_is_judged_only_where_it_follows(lines):
     for each in lines:
-        for tag in corpus.SELDOM_SAID - each.not_judged:
-            judged[tag] += 1
-    assert judged["tax-deductible"] == 0
-    assert all(judged[tag] < len(lines) for tag in corpus.SELDOM_SAID)
+        never_deductible = each.tags & corpus.NEVER_BESIDE["tax-deductible"]
+        assert ("tax-deductible" in each.not_judged) == (not never_deductible), each
+    for tag in corpus.SELDOM_SAID:
+        assert any(tag in each.not_judged for each in lines)
 
 
 def test_descriptions_are_printable_have_no_field_left_and_no_space_too_many(lines):
@@ -134,9 +133,14 @@ def test_a_merchant_stands_by_itself_and_wrapped_by_a_bank(tables):
     found = tables("[groceries, ?home, at-counter] card -4..-120\nALDI\n")
     assert [each.description for each in found] == ["ALDI", "CARD PAYMENT TO ALDI YORK"]
     assert {each.tags for each in found} == {frozenset({"groceries"})}
-    assert {each.not_judged for each in found} == {frozenset({"home", "business", "tax-deductible"})}
+    assert {each.not_judged for each in found} == {frozenset({"home", "business"})}
     assert {each.family for each in found} == {"aldi"}
     assert all(-120 <= each.amount <= -4 for each in found)
+
+
+def test_a_persons_note_is_written_once_and_is_never_the_firms(tables):
+    (note,) = tables("[pets, -online] note -1..-9\ncat food\n")
+    assert (note.description, note.not_judged) == ("cat food", {"recurring", "subscription"})
 
 
 def test_a_fixed_line_is_written_as_it_is_and_with_something_behind(tables):

@@ -26,6 +26,13 @@ TABLES = Path(__file__).resolve().parent
 BANKS = ("us", "uk", "ie", "za", "nz", "au", "ca", "other")
 # A descriptor seldom says these: who paid, how, and how often. They are judged only where a table says so.
 SELDOM_SAID = frozenset({"business", "tax-deductible", "recurring", "subscription", "online"})
+# The rules of the sample's tags decide some of them whatever the line says: no meal lowers a tax bill.
+NEVER_BESIDE = {
+    "business": frozenset({"childcare", "entertainment", "pets"}),
+    "tax-deductible": frozenset(
+        {"groceries", "eating out", "entertainment", "pets", "taxes", "loan", "income", "refund", "transfer"}
+    ),
+}
 AT_COUNTER = frozenset({"recurring", "subscription", "online"})  # what a purchase in a shop is not
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789"
@@ -164,6 +171,9 @@ def _sections(path: Path) -> Iterator[_Section]:
         denied = {word.removeprefix("-") for word in words if word.startswith("-")}
         denied |= AT_COUNTER if "at-counter" in words else set()
         tags = frozenset(word for word in words if word[0] not in "?-" and word != "at-counter")
+        denied |= {tag for tag, others in NEVER_BESIDE.items() if tags & others}
+        if match["way"] == "note":
+            denied.add("business")  # nobody keeps a firm's books in such words
         asked = {word.removeprefix("?") for word in words if word.startswith("?")}
         if match["way"] is None:
             raise ValueError(f"{path.name}: [{header}] says neither how it is paid nor how much.")
