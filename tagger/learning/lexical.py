@@ -16,6 +16,8 @@ from sklearn.feature_extraction.text import HashingVectorizer
 from tagger.errors import BundleError
 
 N_HASHES = 2**18  # of each kind; 60,000 distinct n-grams of a large statement meet another one in one of ten cases
+# Distinct texts from which on an n-gram that only one of them has is left out: half of all n-grams then, at no loss.
+MANY_TEXTS = 5_000
 _KINDS = (
     # Within words: short enough to survive a cut-off name, long enough to tell brands apart.
     {"analyzer": "char_wb", "ngram_range": (3, 5)},
@@ -29,7 +31,7 @@ class Lexicon:
 
     Attributes
     ----------
-    columns : int32 (n_columns,), ascending, those that occur in the training texts.
+    columns : int32 (n_columns,), ascending, those that occur in the training texts; twice, where these are many.
     weights : float32 (n_columns,), inverse document frequency: ln((1 + n) / (1 + df)) + 1 (scikit-learn's, smoothed).
     """
 
@@ -40,7 +42,7 @@ class Lexicon:
     def fit(cls, counts: sparse.csr_matrix) -> Lexicon:
         """Keep what occurs in the rows of `hashed`, which should be those of distinct texts."""
         frequency = np.bincount(counts.indices, minlength=counts.shape[1])
-        columns = np.flatnonzero(frequency)
+        columns = np.flatnonzero(frequency >= (2 if counts.shape[0] >= MANY_TEXTS else 1))
         weights = np.log((1.0 + counts.shape[0]) / (1.0 + frequency[columns])) + 1.0
         return cls(columns.astype(np.int32), weights.astype(np.float32))
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from tagger.errors import BundleError
-from tagger.learning.lexical import N_HASHES, Lexicon, hashed
+from tagger.learning.lexical import MANY_TEXTS, N_HASHES, Lexicon, hashed
 
 TEXTS = [
     "TESCO STORES 3021",
@@ -78,6 +78,15 @@ def test_columns_ascend_and_are_those_that_occur():
     lexicon = Lexicon.fit(counts)
     assert np.array_equal(lexicon.columns, np.unique(counts.indices))
     assert (lexicon.columns.dtype, lexicon.weights.dtype) == (np.int32, np.float32)
+
+
+def test_of_many_texts_only_what_two_of_them_have_is_kept():
+    rare, common = hashed(["zzqqxx"]), hashed(["rent"])
+    texts = ["rent", "rent", "zzqqxx", *[""] * (MANY_TEXTS - 3)]
+    kept = Lexicon.fit(hashed(texts)).columns
+    assert np.isin(common.indices, kept).all()
+    assert not np.isin(np.setdiff1d(rare.indices, common.indices), kept).any()
+    assert np.isin(rare.indices, Lexicon.fit(hashed(texts[:-1])).columns).all()
 
 
 def test_texts_without_any_n_gram_give_no_column():
