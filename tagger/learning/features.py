@@ -122,7 +122,7 @@ class FeatureSpace:
                 columns = None
         if not dense:
             dense.append(np.zeros((len(inputs), 0), dtype=np.float32))
-        return Design(np.concatenate(dense, axis=1), columns)
+        return Design(np.concatenate(dense, axis=1), columns, n_shared=self.center.size)
 
     def tensors(self) -> Tensors:
         """Everything learned, by name."""

@@ -96,11 +96,13 @@ class Design:
     dense : float32 (n, n_dense)
     sparse : float32 CSR (n, n_sparse), or None where there are no such features.
     offset : float32 (n, n_labels), or None: added to the logits as it is, not multiplied with a weight.
+    n_shared : the first dense columns, which like the sparse ones are the same for all rows of a text.
     """
 
     dense: FloatMatrix
     sparse: sparse.csr_matrix | None = None
     offset: FloatMatrix | None = None
+    n_shared: int = 0
 
     @property
     def n_rows(self) -> int:
@@ -116,4 +118,5 @@ class Design:
             self.dense[rows],
             None if self.sparse is None else self.sparse[rows],
             None if self.offset is None else self.offset[rows],
+            self.n_shared,
         )

@@ -374,6 +374,7 @@ def _fit_logistic(
         l2=settings.l2,
         on_iteration=on_iteration,
         offset=_offset(rows),
+        n_shared=rows.n_shared,
     )
     report(end, max(1, -(-end.iteration // ITERATIONS_PER_REPORT)))
     head = head_of(end)
