@@ -52,7 +52,7 @@ class HeadSettings:
     weight_decay: float = 0.0  # decoupled (AdamW) when positive
     learning_rate: float = 1e-3
     epochs: int = 20
-    batch_size: int = 32
+    batch_size: int | None = None  # None is a fiftieth of the rows, from 32 to 512
     early_stopping: bool = False
 
     def __post_init__(self) -> None:
@@ -68,7 +68,8 @@ class HeadSettings:
         _check("weight_decay", self.weight_decay, 0 <= self.weight_decay < math.inf, "0 or a positive number")
         _check("learning_rate", self.learning_rate, 0 < self.learning_rate < math.inf, "a positive number")
         _check("epochs", self.epochs, self.epochs >= 1, "a positive whole number")
-        _check("batch_size", self.batch_size, self.batch_size >= 1, "a positive whole number")
+        valid_size = self.batch_size is None or self.batch_size >= 1
+        _check("batch_size", self.batch_size, valid_size, "a positive whole number")
 
 
 @dataclass(frozen=True)
