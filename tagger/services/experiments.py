@@ -137,7 +137,7 @@ def measure(store: Store, kind: str, progress: Progress, *, axes: Collection[str
                 cancelled=progress.cancelled,
             )
         except CancelledError as stopped:
-            raise CancelledError("The tries were stopped.", hint="Those that were finished are kept.") from stopped
+            raise CancelledError("The tries were stopped.", hint="What was finished is kept.") from stopped
         seconds = time.perf_counter() - started
         for place, recipe, y_pred in zip(places, tried, found, strict=True):
             finished[place] = Finished(y_pred, seconds)
@@ -151,15 +151,14 @@ def measure(store: Store, kind: str, progress: Progress, *, axes: Collection[str
 def overview(store: Store, kind: str, *, axes: Collection[str] = DEFAULT_AXES) -> tuple[Plan, dict[str, Any] | None]:
     """What a start would do, and what the last one found.
 
-    The latter is None where there is nothing, and has `is_current`: whether it was measured on what is judged now;
-    and `n_since`, the transactions that were judged otherwise since.
-
-    Raises
-    ------
-    TrainingError
-        If nothing is judged, or no label has an example.
+    The latter is None where there is nothing, and has `is_current`: whether it was measured on what is judged now, and
+    beside the setting in use; `is_complete`: whether a start would find nothing else; and `n_since`, the transactions
+    that were judged otherwise since.
     """
-    prepared = _prepare(store, kind, axes)
+    try:
+        prepared = _prepare(store, kind, axes)
+    except TrainingError:  # nothing to learn from
+        return Plan(0, 0, 0, 0.0), None
     kept = Experiments(store.settings.experiments_path)
     finished = _finished(kept, prepared)
     left = [each.recipe for place, each in enumerate(prepared.tries) if place not in finished]
@@ -171,9 +170,11 @@ def overview(store: Store, kind: str, *, axes: Collection[str] = DEFAULT_AXES) -
     with store.db.read() as connection:
         changed = judgements.changed_since(connection, report["judged_until"])
     n_since = len(changed & prepared.view.columns.row_of.keys())
-    is_current = report["data"] == prepared.key
-    is_current &= report["reference"]["recipe"] == prepared.tries[0].recipe.to_dict()
-    return plan, {**report, "is_current": is_current, "n_since": n_since}
+    wanted = [each.recipe.to_dict() for each in prepared.tries]
+    is_current = report["data"] == prepared.key and report["reference"]["recipe"] == wanted[0]
+    known = [each["recipe"] for each in (report["reference"], *report["tries"])]
+    is_complete = is_current and len(known) == len(wanted) and all(recipe in wanted for recipe in known)
+    return plan, {**report, "is_current": is_current, "is_complete": is_complete, "n_since": n_since}
 
 
 def as_csv(report: Mapping[str, Any]) -> bytes:

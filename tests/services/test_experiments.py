@@ -119,6 +119,7 @@ def test_a_stopped_set_keeps_and_reports_what_was_finished(judged, fits):
     assert (plan.n_tries, plan.n_left) == (4, 2)
     assert report["n_left"] == 2
     assert len(report["tries"]) == 1
+    assert (report["is_current"], report["is_complete"]) == (True, False)
     del fits[:]
     whole = small(judged)
     assert len(fits) == 2
@@ -133,6 +134,7 @@ def test_results_survive_a_restart(judged, settings, fits):
     plan, report = look(opened)
     assert plan.n_left == 0
     assert report["is_current"]
+    assert report["is_complete"]
     assert scores(report) == scores(first)
     small(opened)
     assert not fits
@@ -179,6 +181,18 @@ def test_too_few_descriptions_are_said_to_be_too_few(store):
     assert not look(store)[0].is_enough
     with pytest.raises(TrainingError, match="need 30 different descriptions; reviewed so far: 15"):
         small(store)
+
+
+def test_an_empty_store_has_nothing_to_try(store):
+    plan, report = look(store)
+    assert (plan.n_groups, plan.is_enough, report) == (0, False, None)
+
+
+def test_other_axes_are_another_set_even_where_everything_is_measured(judged):
+    small(judged)
+    assert look(judged)[1]["is_complete"]
+    experiments.measure(judged, "combinations", Progress(), axes=("thresholds",))
+    assert look(judged)[1]["is_complete"] is False
 
 
 def test_texts_are_encoded_once_for_all_tries(judged):
