@@ -21,7 +21,8 @@ with messages.user_errors():
     if row.button("Run the tries", type="primary", disabled=busy or complete):
         state.jobs.start(experiments.KIND, lambda progress: experiments.measure(state.store, kind, progress, axes=axes))
         st.rerun()
-    row.write(pieces.how_long(plan, complete=complete))
+    if not busy:
+        row.write(pieces.how_long(plan, complete=complete))
     if report is not None:
         pieces.result(report)
         pieces.use(state, report)

@@ -100,7 +100,7 @@ def differences(tries: Sequence[Mapping[str, Any]]) -> go.Figure:
             name=each["name"],
             hovertemplate=f"{each['name']}<br>{change:+.3f} ({low:+.3f} to {high:+.3f})<extra></extra>",
         )
-    figure.update_xaxes(title_text="macro F1, difference", tickformat="+.2~f", zeroline=False, nticks=6)
+    figure.update_xaxes(title_text="macro F1, difference", tickformat=".2~f", zeroline=False, nticks=6)
     figure.update_yaxes(automargin=True, showgrid=False)
     figure.update_layout(
         height=90 + 26 * len(tries), margin={"l": 8, "r": 8, "t": 8, "b": 8}, showlegend=False, dragmode=False

@@ -82,6 +82,7 @@ def result(report: Mapping[str, Any]) -> None:
     )
     st.caption(
         f"Out of fold on {rows} with {descriptions} never seen in training; the same {report['n_folds']} folds for all."
+        + (f" Not measured yet: {report['n_left']:,} of {report['n_tries']:,} settings." if report["n_left"] else "")
     )
     _notes(report)
     if not tries:
@@ -123,8 +124,6 @@ def _notes(report: Mapping[str, Any]) -> None:
         st.warning(f"{reviewed} reviewed or corrected since. Run the tries again to count them in.", icon=_OLD)
     elif not report["is_current"]:
         st.warning("The setting in use, its folds or your tags changed since. Run the tries again.", icon=_OLD)
-    if report["n_left"]:
-        st.caption(f"Stopped before the end: {report['n_left']:,} of {report['n_tries']:,} settings not measured.")
 
 
 def _luck(n_tries: int) -> None:
