@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tagger.learning.crossfit import ProgressCallback, cross_fitted_predictions, out_of_fold
+from tagger.learning.features import FeatureSpace
 from tagger.learning.inputs import Inputs
 from tagger.learning.metrics import BoolMatrix, FloatMatrix, IntVector
 from tagger.learning.recipe import Recipe, by_fit
@@ -22,6 +23,7 @@ def predictions(
     *,
     folds: IntVector,
     label_embeddings: FloatMatrix | None = None,
+    spaces: dict[int, FeatureSpace] | None = None,
     progress: ProgressCallback | None = None,
     cancelled: Cancelled | None = None,
 ) -> list[BoolMatrix]:
@@ -37,6 +39,7 @@ def predictions(
     folds : int64 array, shape (n_transactions,)
         From `split.grouped_folds`; no group lies in two of them.
     label_embeddings : float32 array, shape (n_labels, 2 * d), optional; see `Model.fit`
+    spaces : of the folds, from recipes with the same features, seed and kind of head, optional; see `out_of_fold`
     progress : called with folds done and folds in all
 
     Returns
@@ -62,6 +65,7 @@ def predictions(
         replace(recipes[0], n_folds=int(folds.max()) + 1),
         label_embeddings=label_embeddings,
         kept=folds,
+        spaces=spaces,
         progress=progress,
         cancelled=cancelled,
     )

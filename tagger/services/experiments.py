@@ -34,6 +34,7 @@ from tagger.transactions.spreadsheet import escape_cell
 from tagger.transactions.text import GROUP_VERSION, TEXT_VERSION
 
 if TYPE_CHECKING:
+    from tagger.learning.features import FeatureSpace
     from tagger.learning.inputs import Inputs
 
 KIND = "experiments"  # of the job
@@ -133,6 +134,7 @@ def measure(store: Store, kind: str, progress: Progress, *, axes: Collection[str
                 tried,
                 folds=prepared.folds,
                 label_embeddings=gathered.names(tried[0]),
+                spaces=gathered.spaces(tried[0]),
                 progress=tell,
                 cancelled=progress.cancelled,
             )
@@ -251,6 +253,7 @@ class _Gathered:
         self._store, self._prepared, self._progress = store, prepared, progress
         self._inputs: dict[bool, Inputs] = {}
         self._names: NDArray[np.float32] | None = None
+        self._spaces: tuple[object, dict[int, FeatureSpace]] = (None, {})
 
     def inputs(self, recipe: Recipe) -> Inputs:
         plain = "plain" in parts_of(recipe.features)
@@ -269,6 +272,13 @@ class _Gathered:
             told = [(label.name, label.definition) for label in labels]
             self._names = name_embeddings(self._store.encoding, told, recipe.features, self._progress)
         return self._names
+
+    def spaces(self, recipe: Recipe) -> dict[int, FeatureSpace]:
+        """The feature spaces of the folds, as the tries before left them; those of other features are let go."""
+        needs = (recipe.features, recipe.head.kind, recipe.seed)
+        if self._spaces[0] != needs:
+            self._spaces = (needs, {})
+        return self._spaces[1]
 
 
 class _Report:

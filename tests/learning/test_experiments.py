@@ -12,6 +12,7 @@ from tagger.learning import crossfit
 from tagger.learning.bootstrap import f1_differences
 from tagger.learning.crossfit import cross_fitted_predictions, out_of_fold
 from tagger.learning.experiments import predictions
+from tagger.learning.features import FeatureSpace
 from tagger.learning.inputs import Inputs
 from tagger.learning.metrics import score_labels, summarize
 from tagger.learning.model import Model
@@ -54,6 +55,22 @@ def test_settings_that_differ_in_thresholds_alone_share_one_fit_per_fold(data, m
     recipes = [replace(MEAN, thresholds=way) for way in ("grid", "exact", "shrunk", "blended", "fixed:0.5")]
     assert len(predictions(inputs, y_true, judged, groups, recipes, folds=folds)) == 5
     assert len(fits) == 4
+
+
+@pytest.mark.parametrize("kind", ["logistic", "feedforward"])
+def test_layers_that_share_what_they_look_at_predict_what_each_would_alone(data, monkeypatch, kind):
+    inputs, y_true, judged, groups, folds = data
+    first = canonical(Recipe(features="mean+lexical", head=HeadSettings(kind=kind, epochs=2), n_folds=4), 60)
+    second = replace(first, head=replace(first.head, class_weight="balanced"))
+    alone = predictions(inputs, y_true, judged, groups, [second], folds=folds)[0]
+    fitted = []
+    fit = FeatureSpace.fit
+    monkeypatch.setattr(FeatureSpace, "fit", lambda *args, **options: fitted.append(1) or fit(*args, **options))
+    spaces = {}
+    predictions(inputs, y_true, judged, groups, [first], folds=folds, spaces=spaces)
+    shared = predictions(inputs, y_true, judged, groups, [second], folds=folds, spaces=spaces)[0]
+    assert len(fitted) == 4
+    assert np.array_equal(shared, alone)
 
 
 def test_settings_that_need_other_heads_are_refused_together(data):
