@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tagger.learning.inputs import Inputs
 
 KIND = "experiments"  # of the job
-VERSION = 1  # raised where the same recipe comes to give other predictions; what was kept until then is forgotten
+VERSION = 1  # of predictions and report: what was kept under another one is forgotten
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def overview(store: Store, kind: str, *, axes: Collection[str] = DEFAULT_AXES) -
     took = {prepared.tries[place].recipe: each.seconds for place, each in finished.items()}
     plan = Plan(prepared.data.n_groups, len(prepared.tries), len(left), _seconds(left, took, prepared))
     report = kept.report(kind)
-    if report is None:
+    if report is None or report.get("version") != VERSION:
         return plan, None
     with store.db.read() as connection:
         changed = judgements.changed_since(connection, report["judged_until"])
@@ -288,6 +288,7 @@ class _Report:
         self._prepared = prepared
         self._entries: dict[int, dict[str, Any]] = {}
         self._head: dict[str, Any] = {
+            "version": VERSION,
             "set": kind,
             "measured_on": MEASURED_ON,
             "measured_at": now().isoformat(timespec="seconds") + "Z",

@@ -123,7 +123,7 @@ def _notes(report: Mapping[str, Any]) -> None:
         reviewed = widgets.counted(report["n_since"], "transaction")
         st.warning(f"{reviewed} reviewed or corrected since. Run the tries again to count them in.", icon=_OLD)
     elif not report["is_current"]:
-        st.warning("The setting in use, its folds or your tags changed since. Run the tries again.", icon=_OLD)
+        st.warning("Your transactions, your tags or the setting in use changed since. Run the tries again.", icon=_OLD)
 
 
 def _luck(n_tries: int) -> None:
@@ -159,7 +159,10 @@ def _table(reference: Mapping[str, Any], tries: list[dict[str, Any]]) -> None:
         height="content",
         column_config={name: st.column_config.TextColumn(alignment="right") for name in rows[0] if name != "Setting"},
     )
-    st.caption("Seconds: fitting all folds. Settings that differ in thresholds alone share one fit.")
+    st.caption(
+        "Seconds: fitting all folds. Settings that differ in thresholds alone share one fit; the first of several "
+        "layers also prepares the words for the others."
+    )
 
 
 def signed(change: float | None) -> str:

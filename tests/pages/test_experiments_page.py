@@ -95,7 +95,7 @@ def test_what_was_reviewed_since_is_said_and_can_be_counted_in(opened, measured)
 
 def test_another_setting_in_use_is_pointed_out(opened, measured):
     training.train(measured, Recipe(features="cls+lexical", n_folds=3), Progress(), promote_it=True)
-    assert "The setting in use, its folds or your tags changed since." in texts(opened("experiments"))
+    assert "Your transactions, your tags or the setting in use changed since." in texts(opened("experiments"))
 
 
 def test_a_setting_is_handed_to_train_which_trains_with_it(opened, measured):

@@ -176,6 +176,13 @@ def test_a_damaged_file_is_measured_again(judged, settings, fits):
     assert len(fits) == 4
 
 
+def test_what_another_version_left_is_neither_shown_nor_used(judged, fits, monkeypatch):
+    small(judged)
+    monkeypatch.setattr(experiments, "VERSION", experiments.VERSION + 1)
+    plan, report = look(judged)
+    assert (plan.n_left, report) == (4, None)
+
+
 def test_too_few_descriptions_are_said_to_be_too_few(store):
     import_csv(store, three_kinds(5))
     assert not look(store)[0].is_enough
