@@ -17,6 +17,7 @@ st.navigation(
         st.Page("pages/review.py", title="Review", icon=":material/checklist:"),
         st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
         st.Page("pages/thresholds.py", title="Thresholds", icon=":material/tune:"),
+        st.Page("pages/experiments.py", title="Experiments", icon=":material/science:"),
         st.Page("pages/export.py", title="Export", icon=":material/download:"),
     ],
     position="top",

@@ -9,7 +9,7 @@ from tagger.ui import messages, past_runs, picks, recipes, results, session, wid
 
 state = session.open_page("Train")
 learned = training.since_last_run(state.store)
-job = widgets.job_status(state, ("train", "import", "remove", "tag", "curve"), curve=True)
+job = widgets.job_status(state, ("train", "import", "remove", "tag", "curve", "experiments"), curve=True)
 busy = job is not None and job.running
 recipes.what_there_is(learned)
 newest = runs.newest(state.store)
@@ -24,7 +24,7 @@ if newest is not None and not is_current and not busy:
         results.decide(state, newest, compared)
         results.compared_with(two, other="the run in use", key="newest")
         results.per_tag(newest)
-recipe = recipes.choose(disabled=busy)
+recipe = recipes.choose(state, disabled=busy)
 if st.button("Train", type="secondary" if promising else "primary", disabled=busy):
     with messages.user_errors():
         state.jobs.start("train", lambda progress: training.train(state.store, recipe, progress))

@@ -27,6 +27,7 @@ from tagger.services import (
     curve,
     doctor,
     evaluating,
+    experiments,
     exporting,
     importing,
     labelset,
@@ -35,6 +36,7 @@ from tagger.services import (
     runs,
     tables,
     training,
+    tries,
     tuning,
 )
 from tagger.services.encoding import Encoding
@@ -153,6 +155,17 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("n_picks", type=_positive, nargs="?", default=queue.SIZE, metavar="N")
     command.add_argument("--label", metavar="NAME", help="ask about this label only, as for a rare one")
     command.add_argument("--curve", action="store_true", help="measure the learning curve first (trains a few times)")
+
+    command = add(
+        "experiments", _experiments, "Try settings beside each other, on the same folds; keep what is measured."
+    )
+    command.add_argument("--set", dest="kind", choices=tries.SETS, default="grid", help="default: grid")
+    command.add_argument(
+        "--axes",
+        default=",".join(tries.DEFAULT_AXES),
+        metavar="NAMES",
+        help=f"what --set combinations combines, of {','.join(tries.AXES)}",
+    )
 
     add("doctor", _doctor, "Check the whole store.")
     command = add("app", _app, "Serve the app.")
@@ -281,6 +294,12 @@ def _queue(options: argparse.Namespace, settings: Settings) -> Result:
     measured = _job(store, curve.KIND, lambda progress: curve.measure(store, progress)) if options.curve else None
     found = queue.listed(store, options.n_picks, options.label)
     return found if measured is None else {**found, "learning_curve": measured}
+
+
+def _experiments(options: argparse.Namespace, settings: Settings) -> Result:
+    store = Store(settings)
+    axes = options.axes.split(",")
+    return _job(store, experiments.KIND, lambda told: experiments.measure(store, options.kind, told, axes=axes))
 
 
 def _doctor(_options: argparse.Namespace, settings: Settings) -> Result:

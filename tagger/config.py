@@ -39,6 +39,10 @@ class Settings:
         return self.home / "data" / "predictions"
 
     @property
+    def experiments_path(self) -> Path:
+        return self.home / "data" / "experiments"
+
+    @property
     def starter_path(self) -> Path:
         return CHECKOUT / "models" / "starter"
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tagger.errors import CancelledError, TrainingError
+from tagger.learning.features import FeatureSpace
 from tagger.learning.inputs import Inputs
 from tagger.learning.metrics import BoolMatrix, FloatMatrix, IntVector
 from tagger.learning.model import Model
@@ -66,6 +67,7 @@ def out_of_fold(
     *,
     label_embeddings: FloatMatrix | None = None,
     kept: IntVector | None = None,
+    spaces: dict[int, FeatureSpace] | None = None,
     progress: ProgressCallback | None = None,
     cancelled: Cancelled | None = None,
     on_epoch: OnEpoch | None = None,
@@ -81,6 +83,9 @@ def out_of_fold(
     label_embeddings : float32 array, shape (n_labels, 2 * d), optional; see `Model.fit`
     kept : int64 array, shape (n_transactions,), optional
         Folds from before, -1 for none; see `grouped_folds`.
+    spaces : the feature space of each fold, optional
+        Those that are there are taken, the others are put there: recipes that differ in the layers of a head share
+        them, see `Model.fit`.
     progress : called with folds done and folds in all
     on_epoch : called with reports that name their fold; `validation_f1` is that of the held-out rows, which decide
         nothing (early stopping looks at rows of the other folds)
@@ -118,7 +123,10 @@ def out_of_fold(
             on_epoch=None if on_epoch is None else _in_fold(on_epoch, fold),
             cancelled=cancelled,
             validation=None if on_epoch is None else (inputs.take(held_out), y_true[held_out], judged[held_out]),
+            space=None if spaces is None else spaces.get(fold),
         )
+        if spaces is not None:
+            spaces[fold] = model.space
         y_prob[held_out] = model.probabilities(inputs.take(held_out))
         y_seen[fold] = model.probabilities(inputs.take(repeated))
         if progress is not None:

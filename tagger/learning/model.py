@@ -51,6 +51,7 @@ class Model:
         on_epoch: OnEpoch | None = None,
         cancelled: Cancelled | None = None,
         validation: tuple[Inputs, BoolMatrix, BoolMatrix] | None = None,
+        space: FeatureSpace | None = None,
     ) -> Model:
         """Fit on the judged cells. A row without one is as good as not there.
 
@@ -65,6 +66,8 @@ class Model:
             The labels' texts, for the feature `names`; without them it has no effect.
         validation : inputs, y_true and judged of other rows, optional
             Scored for the reports only. Under early stopping the held-out rows take their place.
+        space : the feature space of an earlier fit on these rows, with these features, seed and kind of head, optional
+            Without it, it is fitted.
 
         Raises
         ------
@@ -82,7 +85,8 @@ class Model:
             inputs, y_true, judged, groups = inputs.take(known), y_true[known], judged[known], groups[known]
         recipe = resolve(recipe, np.unique(groups).size)
         feedforward = recipe.head.kind == "feedforward"
-        space = FeatureSpace.fit(inputs, recipe.features, reduce=feedforward, seed=recipe.seed)
+        if space is None:
+            space = FeatureSpace.fit(inputs, recipe.features, reduce=feedforward, seed=recipe.seed)
         names = None
         if "names" in parts_of(recipe.features) and label_embeddings is not None:
             counts = positive_groups(y_true, judged, groups)

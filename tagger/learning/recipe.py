@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, cast, get_args
 
@@ -195,6 +195,33 @@ def resolve(recipe: Recipe, n_groups: int) -> Recipe:
         head=replace(recipe.head, kind=kind, l2=l2),
         thresholds="blended" if recipe.thresholds == "auto" else recipe.thresholds,
     )
+
+
+def canonical(recipe: Recipe, n_groups: int) -> Recipe:
+    """The recipe without "auto" and without what it does not use: equal where the runs would be equal.
+
+    Parameters
+    ----------
+    n_groups : int
+        Distinct descriptions to learn from; see `resolve`.
+    """
+    recipe = resolve(recipe, n_groups)
+    head = recipe.head
+    if head.kind == "logistic":
+        head = HeadSettings(kind=head.kind, l2=head.l2, class_weight=head.class_weight)
+    else:
+        head = replace(head, l2=None)
+    if "names" not in parts_of(recipe.features):
+        recipe = replace(recipe, name_reliance=Recipe.name_reliance)
+    return replace(recipe, head=head)
+
+
+def by_fit(recipes: Sequence[Recipe]) -> list[list[int]]:
+    """Places of canonical recipes that differ in nothing but thresholds, in order of appearance."""
+    places: dict[Recipe, list[int]] = {}
+    for place, recipe in enumerate(recipes):
+        places.setdefault(replace(recipe, thresholds="auto"), []).append(place)
+    return list(places.values())
 
 
 def _known(what: str, word: object, choices: tuple[str, ...]) -> None:

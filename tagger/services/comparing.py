@@ -65,7 +65,7 @@ def weigh(two: Pair) -> dict[str, Any]:
         "labels": _labels(two),
         "before": before,
         "after": after,
-        "change": {"micro": _plain(two.differences.micro), "macro": _plain(two.differences.macro)},
+        "change": {"micro": plain_difference(two.differences.micro), "macro": plain_difference(two.differences.macro)},
         "worse": worse is not None,
         "worse_because": worse,
         "changed_transactions": None
@@ -153,7 +153,7 @@ def _labels(two: Pair) -> list[dict[str, Any]]:
                 "support": 0 if known is None else known.support,
                 "before": f1[0],
                 "after": f1[1],
-                **_plain(differences.get(column, Difference(None, None))),
+                **plain_difference(differences.get(column, Difference(None, None))),
                 "precision": precision,
                 "recall": recall,
                 "gained": gained,
@@ -163,7 +163,8 @@ def _labels(two: Pair) -> list[dict[str, Any]]:
     return found
 
 
-def _plain(difference: Difference) -> dict[str, Any]:
+def plain_difference(difference: Difference) -> dict[str, Any]:
+    """As plain values; None where it is undefined."""
     interval = None if difference.interval is None else list(difference.interval)
     return {"change": difference.change, "interval": interval, "certain": difference.certain}
 

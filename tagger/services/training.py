@@ -91,6 +91,21 @@ def training_set(view: View, *, also: Sequence[int] = ()) -> TrainingSet:
     )
 
 
+def learned_from(store: Store, view: View, recipe: Recipe) -> tuple[TrainingSet, Recipe]:
+    """What a training with this recipe learns from, and the recipe without "auto".
+
+    Raises
+    ------
+    TrainingError
+        If nothing is judged, or no label has an example.
+    """
+    data = training_set(view)
+    recipe = resolve(recipe, data.n_groups)
+    if "names" in parts_of(recipe.features):
+        data = training_set(view, also=_only_named(store, view))
+    return data, recipe
+
+
 def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool = False) -> dict[str, Any]:
     """Train a run from everything judged.
 
@@ -111,10 +126,7 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
         last_seq = judgements.last_seq(connection)  # before the view: what is judged from here on is new to this run
     view = store.view()
     fresh = news(store, view)
-    data = training_set(view)
-    recipe = resolve(recipe, data.n_groups)
-    if "names" in parts_of(recipe.features):
-        data = training_set(view, also=_only_named(store, view))
+    data, recipe = learned_from(store, view, recipe)
     progress.stage("Reading descriptions")
     inputs, _ = gather_inputs(store.encoding, view.columns.facts.take(data.rows), recipe.features, progress)
     label_embeddings = name_embeddings(
@@ -125,7 +137,7 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
     )
     encoded = time.perf_counter()
 
-    kept = _folds_of_current(store, view, data, recipe)
+    kept = folds_of_current(store, view, data, recipe)
     fitted = fit(inputs, data, recipe, progress, label_embeddings=label_embeddings, kept=kept)
     fit_seconds = time.perf_counter() - encoded
     keys = [view.columns.folds[place] for place in view.columns.fold_index[data.rows].tolist()]
@@ -279,7 +291,7 @@ def fit(
     )
 
 
-def _folds_of_current(store: Store, view: View, data: TrainingSet, recipe: Recipe) -> NDArray[np.int64] | None:
+def folds_of_current(store: Store, view: View, data: TrainingSet, recipe: Recipe) -> NDArray[np.int64] | None:
     """The folds in which the run in use was scored: what differs then is due to verdicts and settings alone.
 
     None where another division is asked for, by seed or number, or where the starter is in use.

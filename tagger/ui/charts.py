@@ -8,6 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 NOW, BEFORE = "#2A8FBD", "rgba(140, 150, 160, 0.55)"
+WORSE, UNSURE = "#C8702A", "#8C96A0"
 CURVES = {"loss": "Training loss", "validation_f1": "Micro F1 of held-out descriptions, at 0.5"}
 
 
@@ -60,4 +61,48 @@ def learning_curve(curve: Mapping[str, Any]) -> go.Figure:
     figure.update_xaxes(title_text="reviewed descriptions", rangemode="tozero")
     figure.update_yaxes(title_text="macro F1", rangemode="tozero")
     figure.update_layout(height=260, margin={"l": 8, "r": 8, "t": 8, "b": 8}, showlegend=False)
+    return figure
+
+
+def differences(tries: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """A row per setting, the first on top: its macro-F1 difference as a dot on its interval, beside a line at zero.
+
+    Parameters
+    ----------
+    tries : each with `name` and `change`, whose `macro` has `change` and `interval`, None where it is undefined.
+    """
+    figure = go.Figure()
+    figure.add_vline(x=0, line={"color": UNSURE, "width": 1})
+    for each in reversed(tries):
+        change, interval = each["change"]["macro"]["change"], each["change"]["macro"]["interval"]
+        if change is None or interval is None:
+            continue
+        low, high = interval
+        is_sure = low > 0 or high < 0
+        color = (NOW if change > 0 else WORSE) if is_sure else UNSURE
+        figure.add_scatter(
+            x=[change],
+            y=[each["name"]],
+            error_x={
+                "array": [high - change],
+                "arrayminus": [change - low],
+                "color": color,
+                "thickness": 2,
+                "width": 0,
+            },
+            mode="markers",
+            marker={
+                "color": color,
+                "size": 10,
+                "symbol": "circle" if is_sure else "circle-open",
+                "line": {"width": 2, "color": color},
+            },
+            name=each["name"],
+            hovertemplate=f"{each['name']}<br>{change:+.3f} ({low:+.3f} to {high:+.3f})<extra></extra>",
+        )
+    figure.update_xaxes(title_text="macro F1, difference", tickformat=".2~f", zeroline=False, nticks=6)
+    figure.update_yaxes(automargin=True, showgrid=False)
+    figure.update_layout(
+        height=90 + 26 * len(tries), margin={"l": 8, "r": 8, "t": 8, "b": 8}, showlegend=False, dragmode=False
+    )
     return figure

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from tagger.learning.recipe import ACTIVATIONS, CLASS_WEIGHTS, NORMALIZATIONS, HeadSettings, Recipe
-from tagger.ui import widgets
+from tagger.learning.recipe import (
+    ACTIVATIONS,
+    CLASS_WEIGHTS,
+    NORMALIZATIONS,
+    HeadSettings,
+    Recipe,
+    parts_of,
+    pooling_of,
+)
+from tagger.ui import messages, widgets
+from tagger.ui.session import Session
 
 EMBEDDINGS = {
     "Automatic": "auto",
@@ -52,12 +63,22 @@ def what_there_is(learned: Mapping[str, Any]) -> None:
     st.write(f"{reviewed} with examples of {widgets.counted(learned['positives'], 'tag')}. {since}")
 
 
-def choose(*, disabled: bool) -> Recipe:
-    """How to learn. The defaults are right for most; every layer of the feed-forward head can be set."""
+def choose(session: Session, *, disabled: bool) -> Recipe:
+    """How to learn. The defaults are right for most; every layer of the feed-forward head can be set.
+
+    What Experiments handed over is filled in, and can be changed.
+    """
+    base = Recipe() if session.wanted is None else session.wanted[1]
+    if session.wanted is not None:
+        row = st.container(horizontal=True, vertical_alignment="center")
+        row.write(f"Filled in from Experiments: **{messages.escape(session.wanted[0])}**.")
+        row.button("Back to automatic", on_click=_forget, args=(session,), disabled=disabled)
+    embedding = "auto" if base.features == "auto" else pooling_of(base.features) or ""
     columns = st.columns(3)
     features = columns[0].selectbox(
         "Features",
         list(EMBEDDINGS),
+        index=list(EMBEDDINGS.values()).index(embedding),
         disabled=disabled,
         help="What the head reads of the encoder's output: the [CLS] token, the mean of all tokens, or both. "
         "Automatic: both, words, the amount and the tags' names, which was best in most measurements.",
@@ -65,32 +86,42 @@ def choose(*, disabled: bool) -> Recipe:
     head = columns[1].selectbox(
         "Head",
         list(HEADS),
+        index=0 if session.wanted is None else list(HEADS.values()).index(base.head.kind),
         disabled=disabled,
         help="The small model that learns your tags. Automatic: logistic, and for embeddings without words "
         "feed-forward from 5,000 different descriptions.",
     )
+    ways = list(CHOOSERS.values())
     chooser = columns[2].selectbox(
         "Thresholds",
         list(CHOOSERS),
+        index=ways.index(base.thresholds) if base.thresholds in ways else 0,
         disabled=disabled,
         help="How each tag's threshold is chosen from the scores of held-out rows. It can be moved later.",
     )
     parts = [EMBEDDINGS[features]]
     if parts != ["auto"]:
-        parts += [BESIDES[name] for name in _besides(features, disabled=disabled)]
+        parts += [BESIDES[name] for name in _besides(features, base, disabled=disabled)]
     settings = HeadSettings(kind=HEADS[head])
     if head == "Feed-forward":
         with st.expander("Layers and training"):
-            settings = _layers(disabled=disabled)
-    return Recipe(features="+".join(filter(None, parts)), head=settings, thresholds=CHOOSERS[chooser])
+            settings = _layers(base.head, disabled=disabled)
+    return replace(base, features="+".join(filter(None, parts)), head=settings, thresholds=CHOOSERS[chooser])
 
 
-def _besides(features: str, *, disabled: bool) -> list[str]:
+@messages.callback
+def _forget(session: Session) -> None:
+    session.wanted = None
+
+
+def _besides(features: str, base: Recipe, *, disabled: bool) -> list[str]:
     """What the head looks at besides embeddings; without them, words are all there is to tell descriptions apart."""
     required = ["Words"] if features == "None" else []
+    options = [name for name in BESIDES if name not in required]
     chosen = st.multiselect(
         "Besides the embedding",
-        [name for name in BESIDES if name not in required],
+        options,
+        default=[name for name in options if BESIDES[name] in parts_of(base.features)],
         disabled=disabled,
         help="Words: words and parts of words. Date: weekday and day of the month. Tag names: tags without an example "
         "are suggested where a description is near their name. Plain descriptions: payment method, dates, numbers "
@@ -99,12 +130,11 @@ def _besides(features: str, *, disabled: bool) -> list[str]:
     return [*required, *chosen]
 
 
-def _layers(*, disabled: bool) -> HeadSettings:
-    default = HeadSettings()
+def _layers(default: HeadSettings, *, disabled: bool) -> HeadSettings:
     columns, more = st.columns(4), st.columns(4)
     widths = columns[0].multiselect(
         "Widths",
-        [512, 256, 128, 64, 32],
+        sorted({512, 256, 128, 64, 32, *default.widths}, reverse=True),
         default=list(default.widths),
         disabled=disabled,
         help="Hidden layers, in this order.",
@@ -112,9 +142,9 @@ def _layers(*, disabled: bool) -> HeadSettings:
     return HeadSettings(
         kind="feedforward",
         widths=tuple(widths),
-        activation=columns[1].selectbox("Activation", ACTIVATIONS, disabled=disabled),
-        normalization=columns[2].selectbox("Normalisation", NORMALIZATIONS, disabled=disabled),
-        class_weight=columns[3].selectbox("Class weights", CLASS_WEIGHTS, disabled=disabled),
+        activation=_one_of("Activation", ACTIVATIONS, default.activation, columns[1], disabled=disabled),
+        normalization=_one_of("Normalisation", NORMALIZATIONS, default.normalization, columns[2], disabled=disabled),
+        class_weight=_one_of("Class weights", CLASS_WEIGHTS, default.class_weight, columns[3], disabled=disabled),
         dropout=more[0].number_input("Dropout", 0.0, 0.9, default.dropout, 0.05, disabled=disabled),
         learning_rate=more[1].number_input(
             "Learning rate", 1e-5, 1e-1, default.learning_rate, 1e-4, format="%.5f", disabled=disabled
@@ -123,6 +153,10 @@ def _layers(*, disabled: bool) -> HeadSettings:
             "Weight decay", 0.0, 1.0, default.weight_decay, 1e-3, format="%.4f", disabled=disabled
         ),
         epochs=more[3].number_input("Epochs", 1, 500, default.epochs, disabled=disabled),
-        residual=more[0].toggle("Residual connections", disabled=disabled),
-        early_stopping=more[1].toggle("Early stopping", disabled=disabled),
+        residual=more[0].toggle("Residual connections", default.residual, disabled=disabled),
+        early_stopping=more[1].toggle("Early stopping", default.early_stopping, disabled=disabled),
     )
+
+
+def _one_of(title: str, options: Sequence[str], default: str, place: DeltaGenerator, *, disabled: bool) -> str:
+    return place.selectbox(title, options, index=options.index(default), disabled=disabled)

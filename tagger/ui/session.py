@@ -12,6 +12,7 @@ import streamlit as st
 
 from tagger.config import Settings
 from tagger.errors import TaggerError
+from tagger.learning.recipe import Recipe
 from tagger.services import runs
 from tagger.services.jobs import Jobs
 from tagger.services.store import Store
@@ -38,6 +39,7 @@ class Session:
     n_uploads : imports from this tab; a new number empties the uploader.
     stage : of the running import, as the page that is shown knows it.
     sliders : where this tab's thresholds stand, by label id.
+    wanted : the setting that Experiments handed to Train, with its name there.
     """
 
     store: Store
@@ -48,6 +50,7 @@ class Session:
     n_uploads: int = 0
     stage: str = ""
     sliders: dict[int, float] = field(default_factory=dict)
+    wanted: tuple[str, Recipe] | None = None
 
     def enter(self, page: str) -> None:
         """Open a screen; coming from another one, everything is looked up afresh."""

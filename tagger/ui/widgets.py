@@ -37,6 +37,7 @@ JOB_NAMES = {
     "tag": "Tagging",
     "train": "Training",
     "curve": "The learning curve",
+    "experiments": "The experiment",
 }
 
 
@@ -200,7 +201,7 @@ def _progress_text(job: JobRow, progress: Progress | None) -> tuple[str, float]:
     share = min(1.0, done / total) if total else 0.0
     if job.cancel_requested:
         message = "Stopping"
-    elif job.kind == "train":
+    elif job.kind in {"train", "experiments"}:
         message += _time_left(job, share)
     elif total:
         message += f" · {done:,} of {total:,}"

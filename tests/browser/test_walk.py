@@ -173,7 +173,7 @@ def test_the_loop_on_a_labelled_statement_shows_nothing_of_the_starter(app, page
     expect(page.get_by_text("groceries")).to_have_count(0)
     page.goto(f"{app}/review?show=To+review")
     expect(page.get_by_text("5 transactions")).to_be_visible(timeout=SLOW)
-    for name in ("", "upload", "review", "train", "thresholds", "export"):
+    for name in ("", "upload", "review", "train", "thresholds", "experiments", "export"):
         page.goto(f"{app}/{name}")
         expect(page.locator("h1")).to_be_visible(timeout=SLOW)
         settled(page)

@@ -14,7 +14,7 @@ from tagger.services.importing import Upload, import_files
 from tagger.services.progress import Progress
 from tagger.services.store import Store
 
-PAGES = ("home", "upload", "review", "train", "thresholds", "export")
+PAGES = ("home", "upload", "review", "train", "thresholds", "experiments", "export")
 
 
 def texts(page: AppTest) -> str:
@@ -39,6 +39,7 @@ def filled() -> Store:
         ("upload", "Choose a file above"),
         ("train", "Confirm some transactions on the Review page first"),
         ("thresholds", "Nothing to tune yet"),
+        ("experiments", "Too little to compare yet"),
         ("export", "Nothing to export yet"),
     ],
 )
