@@ -32,6 +32,7 @@ from tagger.learning.metrics import score_labels, summarize
 from tagger.learning.recipe import HeadSettings, Recipe
 from tagger.learning.split import grouped_folds
 from tagger.learning.thresholds import apply_thresholds, choose_thresholds, parse_chooser
+from tagger.services import starter
 from tagger.services.encoding import Encoding
 from tagger.services.evaluating import evaluate
 from tagger.services.progress import Progress
@@ -101,6 +102,7 @@ def _scores(
                     recipe=Recipe(**{**vars(recipe), "seed": seed}),
                     options=ReadOptions(blank_means_none=True),
                     progress=Progress(),
+                    starter_run=starter.installed(Settings.from_environment()),
                 )
                 found.setdefault(name, []).append(report)
     return found

@@ -22,8 +22,7 @@ from tagger.learning.metrics import score_labels
 from tagger.learning.recipe import HeadSettings, Recipe, resolve
 from tagger.learning.thresholds import Chooser, ChosenThreshold, parse_chooser
 from tagger.services import importing, training
-from tagger.services.evidence import group_hashes
-from tagger.services.inputs import Facts, gather_inputs
+from tagger.services.inputs import Facts, gather_inputs, group_hashes
 from tagger.services.progress import Progress
 from tagger.services.scores import described
 from tagger.services.store import Store
@@ -82,7 +81,8 @@ def train(store: Store, lines: Sequence[Descriptor], progress: Progress) -> Bund
         },
         head=dict(fitted.model.tensors()),
         # It keeps which descriptions it learned from, so that it is never scored on them, and nothing else of them.
-        evidence={"seen_groups": np.unique(group_hashes(sorted(seen)))},
+        # What it said of each out of fold is what a head of one's own may begin with.
+        evidence={"seen_groups": np.unique(group_hashes(sorted(seen))), **told(facts.texts, fitted.y_prob)},
     )
 
 
@@ -97,6 +97,15 @@ def for_strangers(
     oof = OutOfFold(fitted.y_prob, fitted.folds, repeated=np.empty(0, dtype=np.int64), y_seen=none_seen)
     thresholds = chosen_on(oof, data.y_true, data.judged, data.groups, chooser, y_seen=none_seen[0])
     return thresholds, cross_fitted_predictions(oof, data.y_true, data.judged, data.groups, chooser)
+
+
+def told(texts: Sequence[str], y_prob: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:
+    """Mean logits of equal texts, float16 (n_keys, n_labels), and the texts' keys."""
+    keys, place = np.unique(group_hashes([group_key(text) for text in texts]), return_inverse=True)
+    p = np.clip(y_prob, 1e-5, 1 - 1e-5).astype(np.float64)
+    sums = np.zeros((keys.size, y_prob.shape[1]))
+    np.add.at(sums, place, np.log(p / (1 - p)))
+    return {"told_keys": keys, "told": (sums / np.bincount(place)[:, None]).astype(np.float16)}
 
 
 def facts_with(facts: Facts, lines: Sequence[Descriptor]) -> Facts:

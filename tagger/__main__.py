@@ -34,6 +34,7 @@ from tagger.services import (
     queue,
     review,
     runs,
+    starter,
     tables,
     training,
     tries,
@@ -197,6 +198,7 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> Result:
         recipe=_recipe(options),
         options=_read_options(options),
         progress=Progress(),
+        starter_run=starter.installed(settings),
         train_rows=options.train_rows,
         remember=options.remember,
     )

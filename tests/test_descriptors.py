@@ -15,7 +15,7 @@ import pytest
 import data.sample.descriptors as corpus
 from data.sample.descriptors import Descriptor, descriptors
 from models.train_starter import joined, training_set_of
-from tagger.services.evidence import group_hashes
+from tagger.services.inputs import group_hashes
 from tagger.storage.runs import read_bundle
 from tagger.transactions.text import group_key, normalize_text
 

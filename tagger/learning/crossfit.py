@@ -15,6 +15,7 @@ from tagger.learning.metrics import BoolMatrix, FloatMatrix, IntVector
 from tagger.learning.model import Model
 from tagger.learning.recipe import Recipe, parts_of, resolve
 from tagger.learning.split import grouped_folds
+from tagger.learning.starter import Starter
 from tagger.learning.thresholds import (
     DEFAULT_THRESHOLD,
     MIN_POSITIVE_GROUPS,
@@ -66,6 +67,7 @@ def out_of_fold(
     recipe: Recipe,
     *,
     label_embeddings: FloatMatrix | None = None,
+    starter: Starter | None = None,
     kept: IntVector | None = None,
     spaces: dict[int, FeatureSpace] | None = None,
     progress: ProgressCallback | None = None,
@@ -81,6 +83,7 @@ def out_of_fold(
     groups : int64 array, shape (n_transactions,)
         Equal descriptions have equal numbers.
     label_embeddings : float32 array, shape (n_labels, 2 * d), optional; see `Model.fit`
+    starter : see `Model.fit`
     kept : int64 array, shape (n_transactions,), optional
         Folds from before, -1 for none; see `grouped_folds`.
     spaces : the feature space of each fold, optional
@@ -109,6 +112,8 @@ def out_of_fold(
     y_seen = np.empty((n_folds, repeated.size, y_true.shape[1]), dtype=np.float32)
     if "lexical" in parts_of(recipe.features):
         _ = inputs.ngrams  # once for all folds
+    if starter is not None and "starter" in parts_of(recipe.features):
+        starter.offset(inputs, y_true.shape[1])  # asked once for all folds
     for fold in range(n_folds):
         if cancelled is not None and cancelled():
             raise CancelledError("Training was stopped.")
@@ -120,6 +125,7 @@ def out_of_fold(
             recipe,
             groups=groups[~held_out],
             label_embeddings=label_embeddings,
+            starter=starter,
             on_epoch=None if on_epoch is None else _in_fold(on_epoch, fold),
             cancelled=cancelled,
             validation=None if on_epoch is None else (inputs.take(held_out), y_true[held_out], judged[held_out]),

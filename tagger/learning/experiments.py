@@ -10,6 +10,7 @@ from tagger.learning.features import FeatureSpace
 from tagger.learning.inputs import Inputs
 from tagger.learning.metrics import BoolMatrix, FloatMatrix, IntVector
 from tagger.learning.recipe import Recipe, by_fit
+from tagger.learning.starter import Starter
 from tagger.learning.thresholds import parse_chooser
 from tagger.learning.training import Cancelled
 
@@ -23,6 +24,7 @@ def predictions(
     *,
     folds: IntVector,
     label_embeddings: FloatMatrix | None = None,
+    starter: Starter | None = None,
     spaces: dict[int, FeatureSpace] | None = None,
     progress: ProgressCallback | None = None,
     cancelled: Cancelled | None = None,
@@ -39,6 +41,7 @@ def predictions(
     folds : int64 array, shape (n_transactions,)
         From `split.grouped_folds`; no group lies in two of them.
     label_embeddings : float32 array, shape (n_labels, 2 * d), optional; see `Model.fit`
+    starter : see `Model.fit`
     spaces : of the folds, from recipes with the same features, seed and kind of head, optional; see `out_of_fold`
     progress : called with folds done and folds in all
 
@@ -64,6 +67,7 @@ def predictions(
         groups,
         replace(recipes[0], n_folds=int(folds.max()) + 1),
         label_embeddings=label_embeddings,
+        starter=starter,
         kept=folds,
         spaces=spaces,
         progress=progress,

@@ -155,7 +155,7 @@ class FeatureSpace:
         lexicon = None
         if "lexical" in parts:
             lexicon = Lexicon.from_tensors(
-                {name.removeprefix("lexicon."): value for name, value in tensors.items() if "lexicon." in name}
+                {name.removeprefix("lexicon."): value for name, value in tensors.items() if name.startswith("lexicon.")}
             )
         reduction = np.asarray(tensors["reduction"], dtype=np.float32) if "reduction" in tensors else None
         n_columns = None if lexicon is None else lexicon.columns.size

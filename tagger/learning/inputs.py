@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,6 +27,7 @@ class Inputs:
     amounts : float64 (n,), negative is money out, NaN where there is none.
     days : int32 (n,), proleptic ordinals, 0 where there is none.
     accounts : n names, "" where there is none.
+    keys : uint64 (n,), equal for descriptions that differ in digits and case at most.
     """
 
     embeddings: FloatMatrix
@@ -34,9 +35,11 @@ class Inputs:
     amounts: npt.NDArray[np.float64]
     days: npt.NDArray[np.int32]
     accounts: npt.NDArray[np.object_]
+    keys: npt.NDArray[np.uint64]
 
     def __post_init__(self) -> None:
-        lengths = {len(part) for part in (self.embeddings, self.texts, self.amounts, self.days, self.accounts)}
+        parts = (self.embeddings, self.texts, self.amounts, self.days, self.accounts, self.keys)
+        lengths = {len(part) for part in parts}
         if len(lengths) != 1:
             raise ValueError(f"Inputs of different lengths: {sorted(lengths)}.")
 
@@ -49,6 +52,7 @@ class Inputs:
         amounts: npt.NDArray[np.float64] | None = None,
         days: npt.NDArray[np.int32] | None = None,
         accounts: Sequence[str] | None = None,
+        keys: npt.NDArray[np.uint64] | None = None,
     ) -> Inputs:
         """Inputs of which some parts may be unknown for every row."""
         n = embeddings.shape[0]
@@ -58,6 +62,7 @@ class Inputs:
             amounts=np.full(n, np.nan) if amounts is None else amounts,
             days=np.zeros(n, dtype=np.int32) if days is None else days,
             accounts=np.array([""] * n if accounts is None else list(accounts), dtype=object),
+            keys=np.zeros(n, dtype=np.uint64) if keys is None else keys,
         )
 
     def __len__(self) -> int:
@@ -77,13 +82,29 @@ class Inputs:
         index = np.fromiter((places.setdefault(text, len(places)) for text in self.texts), np.intp, len(self))
         return list(places), index
 
+    def remembered(self, who: object, say: Callable[[Inputs], FloatMatrix]) -> FloatMatrix:
+        """What someone says of the rows, asked once; rows that are taken afterwards keep it."""
+        known = self.__dict__.get("said")
+        if known is None or known[0] is not who:
+            known = self.__dict__["said"] = (who, say(self))
+        said: FloatMatrix = known[1]
+        return said
+
     def take(self, rows: Rows | slice) -> Inputs:
         """Some of the rows, in the order given."""
         taken = Inputs(
-            self.embeddings[rows], self.texts[rows], self.amounts[rows], self.days[rows], self.accounts[rows]
+            self.embeddings[rows],
+            self.texts[rows],
+            self.amounts[rows],
+            self.days[rows],
+            self.accounts[rows],
+            self.keys[rows],
         )
         if "ngrams" in self.__dict__:
             taken.__dict__["ngrams"] = self.ngrams[rows]
+        if "said" in self.__dict__:
+            who, said = self.__dict__["said"]
+            taken.__dict__["said"] = (who, said[rows])
         return taken
 
 

@@ -16,6 +16,7 @@ from tagger.learning.metrics import BoolMatrix, FloatMatrix, IntVector
 from tagger.learning.names import NamePrior
 from tagger.learning.recipe import HeadSettings, Recipe, parts_of, resolve
 from tagger.learning.split import grouped_folds
+from tagger.learning.starter import Starter
 from tagger.learning.thresholds import positive_groups
 from tagger.learning.training import Cancelled, FittedHead, OnEpoch, Tensors, Validation, fit_head
 
@@ -37,6 +38,7 @@ class Model:
     space: FeatureSpace
     head: FittedHead
     names: NamePrior | None = None
+    starter: Starter | None = None
 
     @classmethod
     def fit(
@@ -48,6 +50,7 @@ class Model:
         *,
         groups: IntVector | None = None,
         label_embeddings: FloatMatrix | None = None,
+        starter: Starter | None = None,
         on_epoch: OnEpoch | None = None,
         cancelled: Cancelled | None = None,
         validation: tuple[Inputs, BoolMatrix, BoolMatrix] | None = None,
@@ -64,6 +67,7 @@ class Model:
             ten of them, and an "auto" head depends on how many there are.
         label_embeddings : float32 array, shape (n_labels, 2 * d), columns [cls | mean]
             The labels' texts, for the feature `names`; without them it has no effect.
+        starter : for the feature `starter`; without it that has no effect.
         validation : inputs, y_true and judged of other rows, optional
             Scored for the reports only. Under early stopping the held-out rows take their place.
         space : the feature space of an earlier fit on these rows, with these features, seed and kind of head, optional
@@ -87,13 +91,15 @@ class Model:
         feedforward = recipe.head.kind == "feedforward"
         if space is None:
             space = FeatureSpace.fit(inputs, recipe.features, reduce=feedforward, seed=recipe.seed)
-        names = None
+        names, counts = None, positive_groups(y_true, judged, groups)
+        if starter is not None:
+            asked = "starter" in parts_of(recipe.features)
+            starter = starter.relied_on(counts, recipe.starter_reliance) if asked else None
         if "names" in parts_of(recipe.features) and label_embeddings is not None:
-            counts = positive_groups(y_true, judged, groups)
             names = NamePrior.fit(inputs.embeddings, label_embeddings, counts, recipe.name_reliance)
             # Before the first example, what was rejected says less of where a label belongs than its name does.
             judged = judged & (counts > 0)
-        X = _design(space, names, inputs)
+        X = _design(space, names, starter, inputs, y_true.shape[1])
 
         fitted: npt.NDArray[np.bool_] = np.ones(X.n_rows, dtype=np.bool_)
         scored: Validation | None = None
@@ -103,7 +109,7 @@ class Model:
                 raise TrainingError("Early stopping needs at least two different descriptions.")
             scored = Validation(X.take(~fitted), y_true[~fitted], judged[~fitted])
         elif validation is not None and on_epoch is not None:
-            scored = Validation(_design(space, names, validation[0]), *validation[1:])
+            scored = Validation(_design(space, names, starter, validation[0], y_true.shape[1]), *validation[1:])
         head = fit_head(
             X if fitted.all() else X.take(fitted),
             y_true[fitted],
@@ -114,7 +120,7 @@ class Model:
             cancelled=cancelled,
             validation=scored,
         )
-        return cls(space, head, names)
+        return cls(space, head, names, starter)
 
     @property
     def features(self) -> str:
@@ -132,7 +138,7 @@ class Model:
         out = np.empty((len(inputs), self.head.n_labels), dtype=np.float32)
         for start in range(0, len(inputs), _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
-            X = _design(self.space, self.names, inputs.take(rows))
+            X = _design(self.space, self.names, self.starter, inputs.take(rows), self.head.n_labels)
             out[rows] = torch.sigmoid(torch.from_numpy(self.head.logits(X))).numpy()
         if not np.isfinite(out).all():
             raise ValueError("A probability is not finite; neither, then, is an embedding.")
@@ -143,6 +149,8 @@ class Model:
         tensors = self.space.tensors() | {f"head.{name}": value for name, value in self.head.tensors().items()}
         if self.names is not None:
             tensors |= {f"names.{name}": value for name, value in self.names.tensors().items()}
+        if self.starter is not None:
+            tensors |= {f"starter.{name}": value for name, value in self.starter.tensors().items()}
         return tensors
 
     @classmethod
@@ -170,12 +178,23 @@ class Model:
         names = NamePrior.from_tensors(named) if named else None
         if names is not None and names.mean.size != head.n_labels:
             raise BundleError("What was learned of the labels' names does not fit the head.")
-        return cls(space, head, names)
+        helping = _within("starter.", tensors)
+        starter = Starter.from_tensors(helping) if helping else None
+        if starter is not None and not np.all((starter.columns >= 0) & (starter.columns < head.n_labels)):
+            raise BundleError("What the run keeps of the starter does not fit the head.")
+        return cls(space, head, names, starter)
 
 
-def _design(space: FeatureSpace, names: NamePrior | None, inputs: Inputs) -> Design:
+def _design(
+    space: FeatureSpace, names: NamePrior | None, starter: Starter | None, inputs: Inputs, n_labels: int
+) -> Design:
     X = space.transform(inputs)
-    return X if names is None else replace(X, offset=names.offset(inputs.embeddings))
+    if names is not None:
+        X = replace(X, offset=names.offset(inputs.embeddings))
+    if starter is not None:
+        offset = starter.offset(inputs, n_labels)
+        X = replace(X, offset=offset if X.offset is None else X.offset + offset)
+    return X
 
 
 def _within(prefix: str, tensors: Mapping[str, npt.NDArray[np.generic]]) -> Tensors:

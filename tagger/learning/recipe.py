@@ -12,9 +12,10 @@ from tagger.errors import SettingError
 Pooling = Literal["cls", "mean", "both"]
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 # What a head may look at besides: words and character n-grams, sign and size of the amount, weekday and day of the
-# month, the account. `names` starts each label from how near its name is to the description; `plain` strips
-# descriptions down to the merchant before anything looks at them.
-EXTRAS = ("lexical", "amount", "date", "account", "names", "plain")
+# month, the account. `names` starts each label from how near its name is to the description, `starter` from what the
+# run that comes with the program says, where it knows the label; `plain` strips descriptions down to the merchant
+# before anything looks at them.
+EXTRAS = ("lexical", "amount", "date", "account", "names", "starter", "plain")
 HEAD_KINDS = ("auto", "logistic", "feedforward")
 ACTIVATIONS = ("relu", "gelu", "tanh")
 NORMALIZATIONS = ("none", "layer", "batch")
@@ -23,7 +24,7 @@ CLASS_WEIGHTS = ("none", "balanced")
 # Below it the logistic head is better by .05 to .08 macro-F1 and trains in seconds; near 10,000 the two tie.
 FEEDFORWARD_FROM_GROUPS = 5_000
 
-DEFAULT_FEATURES = "both+lexical+amount+names"
+DEFAULT_FEATURES = "both+lexical+amount+names+starter"
 # 1 / C of scikit-learn, on embeddings whose root mean square is 1; beside words they are listened to less.
 L2, L2_LEXICAL = 10.0, 100.0
 
@@ -87,12 +88,15 @@ class Recipe:
     thresholds: str = "auto"
     # Logits per standard deviation that a label's name adds where it lies unusually near, before it has an example.
     name_reliance: float = 1.0
+    # Share of the starter's logit that a label which it knows begins with.
+    starter_reliance: float = 1.0
     seed: int = 0
     n_folds: int = 5
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "features", parse_features(self.features))
         _check("name_reliance", self.name_reliance, 0 <= self.name_reliance < math.inf, "0 or a positive number")
+        _check("starter_reliance", self.starter_reliance, 0 <= self.starter_reliance <= 1, "a number from 0 to 1")
         _check("seed", self.seed, 0 <= self.seed < 2**32, "a whole number from 0 to 4294967295")
         _check("n_folds", self.n_folds, self.n_folds >= 2, "a whole number from 2 up")
 
@@ -213,6 +217,8 @@ def canonical(recipe: Recipe, n_groups: int) -> Recipe:
         head = replace(head, l2=None)
     if "names" not in parts_of(recipe.features):
         recipe = replace(recipe, name_reliance=Recipe.name_reliance)
+    if "starter" not in parts_of(recipe.features):
+        recipe = replace(recipe, starter_reliance=Recipe.starter_reliance)
     return replace(recipe, head=head)
 
 
@@ -222,6 +228,11 @@ def by_fit(recipes: Sequence[Recipe]) -> list[list[int]]:
     for place, recipe in enumerate(recipes):
         places.setdefault(replace(recipe, thresholds="auto"), []).append(place)
     return list(places.values())
+
+
+def batch_size(settings: HeadSettings, n_rows: int) -> int:
+    """Rows in a batch of a feed-forward head: a fiftieth of all, from 32 to 512, where the settings do not say."""
+    return settings.batch_size or min(max(n_rows // 50, 32), 512)
 
 
 def _known(what: str, word: object, choices: tuple[str, ...]) -> None:

@@ -16,7 +16,7 @@ from tagger.learning.heads import Head, build_head
 from tagger.learning.inputs import Design
 from tagger.learning.lbfgs import MAX_ITERATIONS, Iterate, minimize
 from tagger.learning.metrics import BoolMatrix, FloatMatrix, score_labels, summarize
-from tagger.learning.recipe import HeadSettings
+from tagger.learning.recipe import HeadSettings, batch_size
 
 Tensors = dict[str, npt.NDArray[np.generic]]
 
@@ -204,7 +204,7 @@ def fit_head(
         with _threads(spare):
             module, sparse_weight = _fit_logistic(X, y_true, mass, settings, watch)
     else:
-        with _threads(1 if _batch_size(settings, X.n_rows) <= SMALL_BATCH else spare):
+        with _threads(1 if batch_size(settings, X.n_rows) <= SMALL_BATCH else spare):
             module, sparse_weight = _fit_feedforward(X, y_true, mass, settings, watch, seed=seed), None
     with torch.no_grad():
         learned = torch.from_numpy(~constant)
@@ -303,12 +303,8 @@ def _optimizer(module: Head, settings: HeadSettings) -> torch.optim.Optimizer:
     return torch.optim.Adam(module.parameters(), lr=settings.learning_rate, fused=True)
 
 
-def _batch_size(settings: HeadSettings, n_rows: int) -> int:
-    return settings.batch_size or min(max(n_rows // 50, 32), 512)
-
-
 def _batches(n_rows: int, settings: HeadSettings) -> list[torch.Tensor]:
-    batches = list(torch.split(torch.randperm(n_rows), _batch_size(settings, n_rows)))
+    batches = list(torch.split(torch.randperm(n_rows), batch_size(settings, n_rows)))
     # The variance of a single row is undefined, so batch normalization refuses it.
     if settings.normalization == "batch" and len(batches) > 1 and batches[-1].numel() == 1:
         batches[-2:] = [torch.cat(batches[-2:])]

@@ -15,6 +15,7 @@ from tagger.learning.split import grouped_folds
 from tagger.learning.thresholds import parse_chooser
 from tagger.services.inputs import gather_inputs, name_embeddings
 from tagger.services.progress import Progress
+from tagger.services.starter import starter_for
 from tagger.services.store import Store
 from tagger.services.training import TrainingSet, training_set
 from tagger.services.view import View
@@ -61,8 +62,13 @@ def measure(store: Store, progress: Progress) -> dict[str, Any]:
         recipe.features,
         progress,
     )
+    names = [view.labels[column].name for column in data.columns]
+    starter = starter_for(store.starter(), store.encoding, names, recipe.features)
+    # Once for all fits.
     if "lexical" in parts_of(recipe.features):
-        _ = inputs.ngrams  # once for all fits
+        _ = inputs.ngrams
+    if starter is not None:
+        starter.offset(inputs, len(names))
 
     def fit(learned: NDArray[np.int64]) -> Callable[[NDArray[np.int64]], NDArray[np.float32]]:
         progress.check()
@@ -73,6 +79,7 @@ def measure(store: Store, progress: Progress) -> dict[str, Any]:
             recipe,
             groups=data.groups[learned],
             label_embeddings=label_embeddings,
+            starter=starter,
             cancelled=progress.cancelled,
         )
         return lambda rows: model.probabilities(inputs.take(rows))

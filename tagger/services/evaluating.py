@@ -21,7 +21,9 @@ from tagger.services.encoding import Encoding
 from tagger.services.inputs import Facts, facts_of_table, gather_inputs, name_embeddings
 from tagger.services.progress import Progress
 from tagger.services.scores import measured, summary
+from tagger.services.starter import starter_for
 from tagger.services.training import TrainingSet, fit
+from tagger.storage.runs import Bundle
 from tagger.transactions.layout import ReadOptions
 from tagger.transactions.readers import read_table
 from tagger.transactions.text import fold_description, group_key
@@ -49,6 +51,7 @@ def evaluate(
     recipe: Recipe,
     options: ReadOptions,
     progress: Progress,
+    starter_run: Bundle | None = None,
     train_rows: int | None = None,
     remember: bool = False,
 ) -> dict[str, Any]:
@@ -56,6 +59,7 @@ def evaluate(
 
     Parameters
     ----------
+    starter_run : where heads for labels that it knows begin; see `starter_for`.
     train_rows : take that many groups of equal descriptions, one row each; nested for growing numbers at one seed.
     remember : answer equal descriptions from memory, as the app does; else the head predicts every row.
 
@@ -90,8 +94,9 @@ def evaluate(
     inputs, _ = gather_inputs(encoding, train.facts, recipe.features, progress)
     test_inputs, _ = gather_inputs(encoding, test.facts, recipe.features, progress)
     label_embeddings = name_embeddings(encoding, [(name, "") for name in names], recipe.features, progress)
+    starter = starter_for(starter_run, encoding, names, recipe.features)
     encoded = time.perf_counter()
-    fitted = fit(inputs, data, recipe, progress, label_embeddings=label_embeddings)
+    fitted = fit(inputs, data, recipe, progress, label_embeddings=label_embeddings, starter=starter)
     thresholds = [chosen.value for chosen in fitted.thresholds]
     y_prob = fitted.model.probabilities(test_inputs)
     fit_seconds = time.perf_counter() - encoded

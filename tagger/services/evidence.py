@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tagger.learning.thresholds import apply_thresholds
-from tagger.services.inputs import context_of
+from tagger.services.inputs import context_of, group_hashes
 from tagger.services.store import Store
 from tagger.services.view import View
 from tagger.storage.runs import Bundle
@@ -42,12 +40,6 @@ class Evidence:
     judged: NDArray[np.bool_]
     groups: NDArray[np.int64]
     folds: NDArray[np.int64]
-
-
-def group_hashes(groups: Sequence[str]) -> NDArray[np.uint64]:
-    """Eight bytes for each group key: how a bundle remembers what it learned from without holding a description."""
-    digests = b"".join(hashlib.blake2b(group.encode(), digest_size=8).digest() for group in groups)
-    return np.frombuffer(digests, dtype=np.uint64)
 
 
 def gather(store: Store, view: View, bundle: Bundle) -> Evidence:

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from tagger.errors import CancelledError, TrainingError
 from tagger.learning.bootstrap import f1_differences
 from tagger.learning.metrics import score_labels
-from tagger.learning.recipe import Recipe, by_fit, parts_of
+from tagger.learning.recipe import Recipe, batch_size, by_fit, parts_of
 from tagger.learning.split import grouped_folds
 from tagger.services.comparing import ENOUGH, plain_difference
 from tagger.services.inputs import gather_inputs, name_embeddings
 from tagger.services.progress import Progress
 from tagger.services.scores import summary
+from tagger.services.starter import starter_for
 from tagger.services.store import Store, now
 from tagger.services.training import MEASURED_ON, TrainingSet, folds_of_current, learned_from
 from tagger.services.tries import DEFAULT_AXES, Try, tries
@@ -36,6 +37,7 @@ from tagger.transactions.text import GROUP_VERSION, TEXT_VERSION
 if TYPE_CHECKING:
     from tagger.learning.features import FeatureSpace
     from tagger.learning.inputs import Inputs
+    from tagger.learning.starter import Starter
 
 KIND = "experiments"  # of the job
 VERSION = 1  # of predictions and report: what was kept under another one is forgotten
@@ -134,6 +136,7 @@ def measure(store: Store, kind: str, progress: Progress, *, axes: Collection[str
                 tried,
                 folds=prepared.folds,
                 label_embeddings=gathered.names(tried[0]),
+                starter=gathered.starter(tried[0]),
                 spaces=gathered.spaces(tried[0]),
                 progress=tell,
                 cancelled=progress.cancelled,
@@ -260,7 +263,7 @@ class _Gathered:
         if plain not in self._inputs:
             facts = self._prepared.view.columns.facts.take(self._prepared.data.rows)
             # Embeddings, whether or not this try looks at them: others will.
-            features = "both+plain" if plain else "both"
+            features = "both+starter+plain" if plain else "both+starter"
             self._inputs[plain], _ = gather_inputs(self._store.encoding, facts, features, self._progress)
         return self._inputs[plain]
 
@@ -272,6 +275,10 @@ class _Gathered:
             told = [(label.name, label.definition) for label in labels]
             self._names = name_embeddings(self._store.encoding, told, recipe.features, self._progress)
         return self._names
+
+    def starter(self, recipe: Recipe) -> Starter | None:
+        labels = [self._prepared.view.labels[column].name for column in self._prepared.data.columns]
+        return starter_for(self._store.starter(), self._store.encoding, labels, recipe.features)
 
     def spaces(self, recipe: Recipe) -> dict[int, FeatureSpace]:
         """The feature spaces of the folds, as the tries before left them; those of other features are let go."""
@@ -346,5 +353,5 @@ def _guess(recipe: Recipe, prepared: _Prepared) -> float:
     words = "lexical" in parts_of(recipe.features)
     if head.kind == "logistic":
         return 0.1 + n_groups * (7e-4 if words else 2e-4)
-    steps = head.epochs * prepared.shape[0] / head.batch_size
+    steps = head.epochs * prepared.shape[0] / batch_size(head, prepared.shape[0])
     return 0.1 + steps * 2.5e-3 + n_groups * (1.5e-3 if words else 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -17,7 +18,7 @@ from tagger.storage.matrices import text_key
 from tagger.transactions.merchant import merchant_text
 from tagger.transactions.money import size_of
 from tagger.transactions.readers import Table
-from tagger.transactions.text import normalize_text
+from tagger.transactions.text import group_key, normalize_text
 
 if TYPE_CHECKING:
     from tagger.learning.inputs import Inputs
@@ -110,11 +111,12 @@ def gather_inputs(encoding: Encoding, facts: Facts, features: str, progress: Pro
 
     parts = parts_of(features)
     texts = [merchant_text(text) for text in facts.texts] if "plain" in parts else list(facts.texts)
-    if pooling_of(features) is None and "names" not in parts:
+    if pooling_of(features) is None and not parts & {"names", "starter"}:
         vectors, n_encoded = np.empty((len(texts), 0), dtype=np.float32), 0
     else:
         vectors, n_encoded = encoding.embed(texts, progress)
-    inputs = Inputs.of(vectors, texts, amounts=facts.amounts, days=facts.days, accounts=facts.accounts)
+    keys = group_hashes([group_key(text) for text in facts.texts]) if "starter" in parts else None
+    inputs = Inputs.of(vectors, texts, amounts=facts.amounts, days=facts.days, accounts=facts.accounts, keys=keys)
     return inputs, n_encoded
 
 
@@ -132,6 +134,12 @@ def name_embeddings(
     from tagger.learning.names import label_text  # noqa: PLC0415
 
     return encoding.embed([label_text(name, definition) for name, definition in labels], progress)[0]
+
+
+def group_hashes(groups: Sequence[str]) -> NDArray[np.uint64]:
+    """Eight bytes for each group key: how a bundle remembers what it learned from without holding a description."""
+    digests = b"".join(hashlib.blake2b(group.encode(), digest_size=8).digest() for group in groups)
+    return np.frombuffer(digests, dtype=np.uint64)
 
 
 def _context(facts: Facts, context: frozenset[str]) -> list[list[object]]:

@@ -17,13 +17,13 @@ from tagger.learning.memory import later_batch_predictions
 from tagger.learning.recipe import Recipe, parts_of, resolve
 from tagger.learning.thresholds import ChosenThreshold, apply_thresholds, parse_chooser
 from tagger.services.comparing import warned, weigh
-from tagger.services.evidence import group_hashes
 from tagger.services.gains import bought, news
-from tagger.services.inputs import gather_inputs, name_embeddings
+from tagger.services.inputs import gather_inputs, group_hashes, name_embeddings
 from tagger.services.pairs import with_current
 from tagger.services.progress import Progress
 from tagger.services.runs import promote
 from tagger.services.scores import later_batch, measured
+from tagger.services.starter import starter_for
 from tagger.services.store import Store, now
 from tagger.services.tagging import predict_missing
 from tagger.services.view import View
@@ -34,6 +34,7 @@ from tagger.transactions.text import GROUP_VERSION, TEXT_VERSION
 if TYPE_CHECKING:
     from tagger.learning.inputs import Inputs
     from tagger.learning.model import Model
+    from tagger.learning.starter import Starter
     from tagger.learning.training import EpochReport
 
 MEASURED_ON = "out-of-fold"
@@ -135,16 +136,17 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
         recipe.features,
         progress,
     )
+    names = [view.labels[column].name for column in data.columns]
+    starter = starter_for(store.starter(), store.encoding, names, recipe.features)
     encoded = time.perf_counter()
 
     kept = folds_of_current(store, view, data, recipe)
-    fitted = fit(inputs, data, recipe, progress, label_embeddings=label_embeddings, kept=kept)
+    fitted = fit(inputs, data, recipe, progress, label_embeddings=label_embeddings, starter=starter, kept=kept)
     fit_seconds = time.perf_counter() - encoded
     keys = [view.columns.folds[place] for place in view.columns.fold_index[data.rows].tolist()]
     later = later_batch_predictions(
         keys, data.y_true, data.judged, fitted.y_pred, n_folds=recipe.n_folds, seed=recipe.seed
     )
-    names = [view.labels[column].name for column in data.columns]
     run_id = f"{now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
     report = {
         "run_id": run_id,
@@ -236,6 +238,7 @@ def fit(
     progress: Progress,
     *,
     label_embeddings: NDArray[np.float32] | None = None,
+    starter: Starter | None = None,
     kept: NDArray[np.int64] | None = None,
 ) -> Fitted:
     """Score out of fold, fit on everything, choose thresholds from the out-of-fold probabilities.
@@ -244,7 +247,7 @@ def fit(
     ----------
     inputs : the rows of `data`.
     recipe : resolved, so without "auto".
-    label_embeddings : see `Model.fit`.
+    label_embeddings, starter : see `Model.fit`.
     kept : int64 (n_rows,), folds of an earlier training that stay; -1 for rows that had none.
     """
     # torch is imported where it is used: most screens need none of it.
@@ -259,6 +262,7 @@ def fit(
         data.groups,
         recipe,
         label_embeddings=label_embeddings,
+        starter=starter,
         kept=kept,
         cancelled=progress.cancelled,
         on_epoch=lambda report: _tell(progress, report, recipe.n_folds),
@@ -271,6 +275,7 @@ def fit(
         recipe,
         groups=data.groups,
         label_embeddings=label_embeddings,
+        starter=starter,
         cancelled=progress.cancelled,
     )
     progress.stage("Choosing thresholds")

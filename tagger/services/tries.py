@@ -29,6 +29,7 @@ _EXTRAS = {
     "date": "date",
     "account": "account",
     "names": "tag names",
+    "starter": "the starter",
     "plain": "plain descriptions",
 }
 _HEADS = {"logistic": "Logistic", "feedforward": "Feed-forward"}
@@ -136,7 +137,7 @@ def _combinations(base: Recipe, axes: Collection[str]) -> Iterator[Try]:
         "words": others | {"lexical"},
         "no words": others - {"lexical"},
         "words only": {"lexical"},
-        "everything": others | {"lexical", "amount", "date", "account", "names"},
+        "everything": others | {"lexical", "amount", "date", "account", "names", "starter"},
     }
     kinds = list(_HEADS) if "head" in axes else [base.head.kind]
     choosers = list(_CHOOSERS) if "thresholds" in axes else [base.thresholds]

@@ -116,7 +116,7 @@ def test_it_reports_folds_and_stops_when_asked(data):
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [
-        (Recipe(), Recipe(features="both+lexical+amount+names", head=HeadSettings(kind="logistic")), True),
+        (Recipe(), Recipe(features="both+lexical+amount+names+starter", head=HeadSettings(kind="logistic")), True),
         (Recipe(), Recipe(thresholds="blended"), True),
         (Recipe(), Recipe(head=HeadSettings(widths=(9,), dropout=0.5)), True),  # logistic has no layers
         (Recipe(), Recipe(head=HeadSettings(class_weight="balanced")), False),

@@ -11,8 +11,8 @@ import numpy as np
 from toys import labelled_csv
 
 from tagger.services import review, runs
-from tagger.services.evidence import group_hashes
 from tagger.services.importing import Upload, import_files
+from tagger.services.inputs import group_hashes
 from tagger.services.progress import Progress
 from tagger.services.store import Store, now
 from tagger.storage import labels

@@ -23,7 +23,8 @@ from tagger.errors import BundleError
 from tagger.learning.bootstrap import f1_differences
 from tagger.learning.recipe import Recipe
 from tagger.services import comparing, importing, labelset, runs, training, tuning
-from tagger.services.evidence import gather, group_hashes
+from tagger.services.evidence import gather
+from tagger.services.inputs import group_hashes
 from tagger.services.pairs import pair
 from tagger.services.progress import Progress
 from tagger.services.store import Store

@@ -13,7 +13,7 @@ from toys import ToyEncoder
 
 from tagger.errors import CancelledError, SettingError, TrainingError
 from tagger.learning import experiments as learning
-from tagger.learning.recipe import HeadSettings, Recipe, canonical
+from tagger.learning.recipe import EXTRAS, HeadSettings, Recipe, canonical
 from tagger.services import experiments, training, tries
 from tagger.services.jobs import Jobs
 from tagger.services.progress import Progress
@@ -91,7 +91,7 @@ def test_the_best_comes_first_and_each_has_its_difference_with_an_interval(judge
 def test_threshold_ways_share_the_fit_of_their_setting(judged, fits):
     experiments.measure(judged, "combinations", Progress(), axes=("thresholds",))
     (shared,) = fits
-    assert shared[0] == "both+lexical+amount+names"
+    assert shared[0] == "both+lexical+amount+names+starter"
     assert sorted(shared[1:]) == ["blended", "exact", "fixed:0.5", "grid", "shrunk"]
 
 
@@ -266,7 +266,7 @@ def test_the_grid_changes_one_thing_at_a_time():
         parts = [set(recipe.features.split("+")) for recipe in (base.recipe, each.recipe)]
         changed = [
             bool((parts[0] ^ parts[1]) & {"cls", "mean", "both"}),
-            *[bool((parts[0] ^ parts[1]) & {extra}) for extra in ("lexical", "amount", "date", "account", "names")],
+            *[bool((parts[0] ^ parts[1]) & {extra}) for extra in EXTRAS if extra != "plain"],
             "plain" in parts[1],
             each.recipe.head.kind != base.recipe.head.kind,
             each.recipe.thresholds != base.recipe.thresholds,

@@ -17,15 +17,15 @@ from tagger.learning.names import label_text
 from tagger.learning.recipe import Recipe
 from tagger.learning.thresholds import apply_thresholds, choose_thresholds, parse_chooser
 from tagger.services import doctor, home, importing, runs, training, tuning
-from tagger.services.evidence import gather, group_hashes
-from tagger.services.inputs import gather_inputs, name_embeddings
+from tagger.services.evidence import gather
+from tagger.services.inputs import gather_inputs, group_hashes, name_embeddings
 from tagger.services.progress import Progress
 from tagger.services.store import Store
 from tagger.storage import runs as stored_runs
 from tagger.storage.runs import STARTER, read_bundle, write_bundle
 
 RECIPE = Recipe(thresholds="grid")
-LOOKING_AT = "both+lexical+amount+names"  # what "auto" stands for
+LOOKING_AT = "both+lexical+amount+names+starter"  # what "auto" stands for
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
