@@ -30,6 +30,7 @@ from tagger.services import (
     exporting,
     importing,
     labelset,
+    quality,
     queue,
     review,
     runs,
@@ -153,6 +154,9 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("n_picks", type=_positive, nargs="?", default=queue.SIZE, metavar="N")
     command.add_argument("--label", metavar="NAME", help="ask about this label only, as for a rare one")
     command.add_argument("--curve", action="store_true", help="measure the learning curve first (trains a few times)")
+
+    command = add("quality", _quality, "List likely errors, equal rows tagged differently, and tags to merge or teach.")
+    command.add_argument("n_rows", type=_positive, nargs="?", default=quality.SHOWN, metavar="N")
 
     add("doctor", _doctor, "Check the whole store.")
     command = add("app", _app, "Serve the app.")
@@ -281,6 +285,10 @@ def _queue(options: argparse.Namespace, settings: Settings) -> Result:
     measured = _job(store, curve.KIND, lambda progress: curve.measure(store, progress)) if options.curve else None
     found = queue.listed(store, options.n_picks, options.label)
     return found if measured is None else {**found, "learning_curve": measured}
+
+
+def _quality(options: argparse.Namespace, settings: Settings) -> Result:
+    return quality.listed(Store(settings), options.n_rows)
 
 
 def _doctor(_options: argparse.Namespace, settings: Settings) -> Result:

@@ -17,7 +17,7 @@ FloatVector = npt.NDArray[np.float64]
 UNKNOWN = 0.5  # what a model that does not know says
 # No verdict counts as surer to be wrong than this. Without it one cell that a head is very sure of outweighs two that
 # speak for one tag taken for another, which is how people err. Decision 0030 has the measurements.
-FLOOR = 0.05
+FLOOR = 0.02
 ALIKE_ROWS = 0.8  # of the rows with either label have both
 MIN_ALIKE = 5  # rows with either label; of fewer, all may be alike by chance
 ALIKE_PROBABILITIES = 0.7
@@ -125,7 +125,7 @@ def alike(y_true: BoolMatrix, judged: BoolMatrix, y_prob: FloatMatrix, names: li
     Parameters
     ----------
     y_true, judged : bool (n, n_labels)
-    y_prob : float32 (n, n_labels), out of fold; NaN where unknown.
+    y_prob : float32 (n, n_labels), out of fold; NaN in whole rows and columns of which nothing is known.
 
     Returns
     -------
@@ -136,24 +136,38 @@ def alike(y_true: BoolMatrix, judged: BoolMatrix, y_prob: FloatMatrix, names: li
     both = yes.T @ yes
     has_first = yes.T @ known  # rows with the first label on which the second is judged, too
     either = has_first + has_first.T - both
+    shared = _shared(y_prob)
     found = []
     for first, second in combinations(range(len(names)), 2):
         n_both, n_either = int(both[first, second]), int(either[first, second])
         by_name = _nearly_equal(names[first], names[second])
-        shared = _shared(y_prob[:, first], y_prob[:, second])
+        probable = None if np.isnan(shared[first, second]) else float(shared[first, second])
         enough = n_either >= MIN_ALIKE
-        if by_name or (enough and n_both >= ALIKE_ROWS * n_either) or (enough and (shared or 0) >= ALIKE_PROBABILITIES):
-            found.append(AlikePair(first, second, n_both, n_either, by_name, shared))
+        together = n_both >= ALIKE_ROWS * n_either or (probable or 0.0) >= ALIKE_PROBABILITIES
+        if by_name or (enough and together):
+            found.append(AlikePair(first, second, n_both, n_either, by_name, probable))
     return sorted(
         found, key=lambda pair: (not pair.by_name, -pair.n_both / max(1, pair.n_either), -(pair.probabilities or 0.0))
     )
 
 
-def _shared(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float | None:
-    """The part of two labels' probabilities that they have in common, 0 to 1 (Ružička similarity)."""
-    known = ~np.isnan(one) & ~np.isnan(other)
-    most = float(np.maximum(one[known], other[known]).sum())
-    return float(np.minimum(one[known], other[known]).sum()) / most if most > 0 else None
+def _shared(y_prob: FloatMatrix) -> Float64Matrix:
+    """The part of two labels' probabilities that they have in common, 0 to 1 (Ružička similarity); NaN where unknown.
+
+    Returns
+    -------
+    float64 (n_labels, n_labels), filled above the diagonal.
+    """
+    known = ~np.isnan(y_prob)
+    columns = np.flatnonzero(known.any(axis=0))
+    by_label = np.ascontiguousarray(y_prob[known.any(axis=1)][:, columns].T)
+    result = np.full((y_prob.shape[1], y_prob.shape[1]), np.nan)
+    sums = by_label.sum(axis=1, dtype=np.float64)
+    for place, column in enumerate(columns.tolist()):
+        least = np.minimum(by_label[place], by_label[place + 1 :]).sum(axis=1, dtype=np.float64)
+        most = sums[place] + sums[place + 1 :] - least
+        result[column, columns[place + 1 :]] = np.divide(least, most, out=np.zeros(least.size), where=most > 0)
+    return result
 
 
 def _nearly_equal(one: str, other: str) -> bool:

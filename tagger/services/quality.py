@@ -15,14 +15,14 @@ from tagger.learning.quality import AlikePair, Others
 from tagger.learning.thresholds import MIN_POSITIVE_GROUPS
 from tagger.services.evidence import gather
 from tagger.services.queue import Pick, Queue
-from tagger.services.review import CHECK
+from tagger.services.review import CHECK, Filter, matching
 from tagger.services.store import Store
 from tagger.services.view import View
 from tagger.storage import judgements
 
 SIZE = 200  # rows, the most doubtful first; past them few are slips
-# How much must speak against a verdict. In the replay of decision 0030 it leaves a row in five to four and has four
-# slips in five among them, in the first places.
+SHOWN = 10  # rows of each list on the command line
+# A verdict's confidence at most. In decision 0030 it leaves 20 to 37 % of the rows, with 82 to 98 % of the slips.
 DOUBTFUL = 0.2
 NAMED = 2  # tags that a reason speaks of
 FEW, ALIKE, LOW = "few", "alike", "low"  # why a tag never wins
@@ -103,6 +103,20 @@ def find(store: Store, view: View) -> Findings:
     )
 
 
+def checked(store: Store, view: View) -> set[str]:
+    """Public ids of the rows that were confirmed again for being listed here."""
+    with store.db.read() as connection:
+        pks = judgements.confirmed_for(connection, CHECK)
+    places = view.columns.row_of
+    return {view.columns.ids[places[pk]] for pk in pks if pk in places}
+
+
+def within(view: View, found: Queue, wanted: Filter) -> Queue:
+    """The picks that a filter leaves."""
+    kept, places = matching(view, wanted), view.columns.row_of_id
+    return Queue(tuple(pick for pick in found.picks if kept[places[pick.id]]), None)
+
+
 def listed(store: Store, n_rows: int) -> dict[str, Any]:
     """The findings as the command line prints them, with the first rows of each list."""
     view = store.view()
@@ -178,7 +192,8 @@ def _slips(view: View, found: _Judged, is_open: NDArray[np.bool_], by_people: se
         columns = [column for column in np.argsort(confident[place]).tolist() if doubtful[place, column]][:NAMED]
         pk = int(view.columns.pks[found.rows[place]])
         who = "You said" if pk in by_people else "The file said"
-        picks.append(_pick(view, found, place, f"{who} {_said(view, found, place, columns)}"))
+        doubted = [column for column in columns if not found.y_true[place, column]]
+        picks.append(_pick(view, found, place, f"{who} {_said(view, found, place, columns)}", doubted))
     return Queue(tuple(picks), None)
 
 
@@ -192,16 +207,15 @@ def _said(view: View, found: _Judged, place: int, columns: list[int]) -> str:
     known = [at for at in order if not np.isnan(found.y_prob[place, columns[at]])]
     if known:
         values = ", ".join(
-            f"{found.y_prob[place, columns[at]]:.2f}" + (f" for {names[at]}" if len(columns) > 1 else "")
-            for at in known
+            (f"{names[at]} " if len(columns) > 1 else "") + f"{found.y_prob[place, columns[at]]:.2f}" for at in known
         )
         against.append(f"the model, which did not see this row, says {values}")
     n_equal = int(found.equal.n_judged[place, columns[0]])
     if n_equal:
         yes = int(found.equal.n_yes[place, columns[0]])
         other = n_equal - yes if found.y_true[place, columns[0]] else yes
-        against.append(f"{other:,} of {n_equal:,} other rows like it say otherwise")
-    return f"{said}; {', and '.join(against)}"
+        against.append(f"{other:,} of {n_equal:,} other rows like it {'disagrees' if other == 1 else 'disagree'}")
+    return "; ".join([said, *against])
 
 
 def _conflicts(view: View, found: _Judged, is_open: NDArray[np.bool_]) -> Queue:
@@ -225,11 +239,13 @@ def _outvoted(view: View, found: _Judged, place: int, minority: NDArray[np.bool_
         place,
         f"{n_yes:,} of {n_all:,} rows like it {'has' if n_yes == 1 else 'have'} {name}; "
         f"this one {'has' if has_it else 'has not'}",
+        [] if has_it else [column],
     )
 
 
-def _pick(view: View, found: _Judged, place: int, why: str) -> Pick:
-    return Pick(view.columns.ids[found.rows[place]], CHECK, why, 1)
+def _pick(view: View, found: _Judged, place: int, why: str, doubted: list[int]) -> Pick:
+    labels = tuple(view.labels[column].id for column in doubted)
+    return Pick(view.columns.ids[found.rows[place]], CHECK, why, 1, labels)
 
 
 def _pair(view: View, found: _Judged, pair: AlikePair) -> TagPair:

@@ -42,12 +42,14 @@ class Pick:
     """A transaction to judge next. `reason` is stored with what is said about it; `why` says it to a person.
 
     `n_rows` counts the rows that nobody has confirmed and that differ from it in digits at most, itself included.
+    `doubted` are labels judged "no" that it may have all the same, at hand for a person who agrees.
     """
 
     id: str
     reason: str
     why: str
     n_rows: int
+    doubted: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -209,6 +209,40 @@ def test_what_is_answered_from_the_queue_is_stored_with_why_it_was_asked(app, pa
     assert "order=queue" in page.url
 
 
+def test_a_likely_error_is_mended_on_review_and_is_not_doubted_again(app, page_at, tmp_path):
+    own_statement(tmp_path / "mine.csv")
+    slips = [f"2026-11-{day:02d},MOBIL {day},-30.00,petrol" for day in range(1, 8)]
+    slips += ["2026-11-09,MOBIL 9,-30.00,landlord", "2026-11-10,MOBIL 10,-30.00,veg box"]
+    with (tmp_path / "mine.csv").open("a") as file:
+        file.write("\n".join(slips) + "\n")
+    page = page_at(390, 844, touch=True)
+    page.goto(f"{app}/upload")
+    page.locator("input[type=file]").set_input_files(tmp_path / "mine.csv")
+    page.get_by_role("button", name="Import", exact=True).click(timeout=SLOW)
+    expect(page.get_by_text("added").first).to_be_visible(timeout=SLOW)
+    settled(page)
+    page.goto(f"{app}/review?order=errors&q=mobil")
+    rows = page.locator(".row[role=listitem]")  # the navigation has items of its own on a phone
+    expect(rows).to_have_count(2, timeout=SLOW)
+    wrong = rows.filter(has_text="MOBIL 9")
+    expect(wrong.locator(".why")).to_contain_text("The file said landlord, not petrol")
+    wrong.get_by_role("button", name=re.compile("^Restore petrol")).click()
+    wrong.get_by_role("button", name=re.compile("^Reject landlord")).click()
+    wrong.get_by_role("button", name=re.compile("^Confirm")).click()
+    rows.filter(has_text="MOBIL 10").get_by_role("button", name=re.compile("^Confirm")).click()
+    expect(page.get_by_text("All of these are checked")).to_be_visible(timeout=SLOW)
+    expect(rows).to_have_count(2)
+    page.get_by_role("button", name="Look again").click()
+    expect(page.get_by_text("0 transactions")).to_be_visible(timeout=SLOW)
+    with closing(sqlite3.connect(tmp_path / "home1" / "data" / "tagger.db")) as db:
+        stored = db.execute(
+            "select l.name from judgements j join operations o on o.seq = j.operation_seq join labels l "
+            "on instr(',' || j.present || ',', ',' || l.id || ',') where o.kind = 'confirm' and o.reason = 'check' "
+            "order by j.seq"
+        ).fetchall()
+    assert stored == [("petrol",), ("veg box",)]
+
+
 def test_a_bookmark_opened_on_a_fresh_server_has_its_navigation(app, page_at):
     page = page_at(1280, 900)
     page.goto(f"{app}/thresholds")

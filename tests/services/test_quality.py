@@ -68,9 +68,7 @@ def test_a_verdict_that_the_model_contradicts_out_of_fold_is_listed_with_the_rea
     add_scored_run(store, says(store, fuel_baa=("food",)), promote=True)
     ((description, why),) = shown(store, look(store).slips)
     assert description == "fuel baa"
-    assert why == (
-        "The file said fuel, not food; the model, which did not see this row, says 0.10 for fuel, 0.90 for food"
-    )
+    assert why == ("The file said fuel, not food; the model, which did not see this row, says fuel 0.10, food 0.90")
 
 
 def test_what_a_person_said_is_told_from_what_a_file_said(store):
@@ -100,7 +98,7 @@ def test_equal_rows_vote_beside_the_model_and_are_told(store):
     add_scored_run(store, says(store), promote=True)
     ((description, why),) = shown(store, look(store).slips)
     assert description == "SHOP 0"
-    assert why.endswith("and 8 of 8 other rows like it say otherwise")
+    assert why.endswith("; 8 of 8 other rows like it disagree")
 
 
 def test_a_run_that_learned_from_a_description_is_not_asked_about_it(store):

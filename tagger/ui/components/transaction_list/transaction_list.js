@@ -262,10 +262,15 @@ class TransactionList {
     this.#act(id, { kind: "verdict", transaction: id, ...named, value }, before, `${verb} ${name}`)
   }
 
+  #isChecked(id) {
+    return this.rows.get(id)?.reason === "check"
+  }
+
   toggle(id, chip) {
     if (!chip.rejected) this.judge(id, chip.key, "no", "Rejected")
-    // What a person had said is said again; a machine's tag comes back by taking the "no" back.
-    else this.judge(id, chip.key, chip.tag.source === "confirmed" ? "yes" : "clear", "Restored")
+    // What a person had said is said again; a machine's tag comes back by taking the "no" back. On a row that is
+    // checked again a "no" is itself in doubt, and without it there may be no tag to come back.
+    else this.judge(id, chip.key, chip.tag.source === "confirmed" || this.#isChecked(id) ? "yes" : "clear", "Restored")
   }
 
   confirm(id, { refocus }) {
