@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from tagger.services import quality, queue, review
-from tagger.ui import filters, picks, session, widgets
+from tagger.ui import filters, grounds, picks, session, widgets
 from tagger.ui import quality as second_look
 from tagger.ui.components.transaction_list import WIDTH, EmptyText, ListPage, transaction_list
 
@@ -43,5 +43,6 @@ transaction_list(
     ),
     key="list",
     on_operations=lambda operations: widgets.store_operations(state, operations),
+    on_why=lambda transaction_id: grounds.show(state.store, transaction_id),
 )
 filters.next_page(len(ids), page)

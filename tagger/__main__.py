@@ -37,6 +37,7 @@ from tagger.services import (
     tables,
     training,
     tuning,
+    why,
 )
 from tagger.services.encoding import Encoding
 from tagger.services.jobs import Jobs
@@ -155,13 +156,22 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--label", metavar="NAME", help="ask about this label only, as for a rare one")
     command.add_argument("--curve", action="store_true", help="measure the learning curve first (trains a few times)")
 
-    command = add("quality", _quality, "List likely errors, equal rows tagged differently, and tags to merge or teach.")
-    command.add_argument("n_rows", type=_positive, nargs="?", default=quality.SHOWN, metavar="N")
+    _second_look(add)
 
     add("doctor", _doctor, "Check the whole store.")
     command = add("app", _app, "Serve the app.")
     command.add_argument("--port", type=int, default=8501)
     return root
+
+
+def _second_look(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """The commands about single verdicts and predictions."""
+    command = add("quality", _quality, "List likely errors, equal rows tagged differently, and tags to merge or teach.")
+    command.add_argument("n_rows", type=_positive, nargs="?", default=quality.SHOWN, metavar="N")
+
+    command = add("why", _why, "Say why a transaction has its tags, or why it has one or not.")
+    command.add_argument("transaction_id")
+    command.add_argument("--label", metavar="NAME", help="this label only, whether the transaction has it or not")
 
 
 def _import(options: argparse.Namespace, settings: Settings) -> Result:
@@ -289,6 +299,10 @@ def _queue(options: argparse.Namespace, settings: Settings) -> Result:
 
 def _quality(options: argparse.Namespace, settings: Settings) -> Result:
     return quality.listed(Store(settings), options.n_rows)
+
+
+def _why(options: argparse.Namespace, settings: Settings) -> Result:
+    return why.told(Store(settings), options.transaction_id, options.label)
 
 
 def _doctor(_options: argparse.Namespace, settings: Settings) -> Result:
