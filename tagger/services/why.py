@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -23,6 +24,7 @@ from tagger.storage.runs import Bundle
 CONFIRMED, REJECTED, REMEMBERED, PREDICTED, UNKNOWN = "confirmed", "rejected", "remembered", "predicted", "unknown"
 N_NEAREST = 5  # what fits beside the rest on a screen
 MOST_WORDS = 40  # the encoder reads no more of a description, and each of them is one more text to encode
+_COMPARED = 10 * N_NEAREST  # texts; most of them may be one merchant's
 _AT_ONCE = 10_000  # texts whose embeddings are in memory together: 30 MB
 
 
@@ -42,7 +44,7 @@ class Word:
 class Near:
     """A reviewed transaction; `similarity` is the cosine of embeddings.
 
-    `n_rows` counts the reviewed rows that differ from it in digits at most, itself included.
+    `n_rows` counts the reviewed rows with the same tags that differ from it in digits at most, itself included.
     """
 
     transaction_id: str
@@ -199,25 +201,34 @@ def _sigmoid(logit: float) -> float:
 
 
 def _nearest(store: Store, view: View, row: int) -> list[Near]:
-    """Reviewed descriptions, digits aside, the nearest first; the transaction itself is not among them."""
+    """The reviewed transactions nearest to another one, the nearest first.
+
+    Those that differ in digits at most and have the same tags are one.
+    """
     columns = view.columns
     rows = view.judged_rows[view.judged_rows != row][::-1]
-    # The row reviewed last stands for those that differ from it in digits at most.
-    _, first, counts = np.unique(columns.group_index[rows], return_index=True, return_counts=True)
-    rows = rows[first]
-    texts = columns.text_index[rows].astype(np.intp)
+    _, kind = np.unique(view.truth.values[rows] == YES, axis=0, return_inverse=True)
+    alike = list(zip(columns.group_index[rows].tolist(), kind.tolist(), strict=True))
+    counts = Counter(alike)
+    texts, first = np.unique(columns.text_index[rows], return_index=True)  # the row reviewed last stands for its text
     query = vectors(store, view, columns.text_index[[row]].astype(np.intp))[0]
     found: list[tuple[float, int]] = []
     for start in range(0, texts.size, _AT_ONCE):
-        places, cosines = nearest(query, vectors(store, view, texts[start : start + _AT_ONCE]), N_NEAREST)
+        there = vectors(store, view, texts[start : start + _AT_ONCE].astype(np.intp))
+        places, cosines = nearest(query, there, _COMPARED)
         found += [(cosine, start + place) for place, cosine in zip(places, cosines, strict=True)]
-    return [
-        Near(
-            columns.ids[rows[place]],
-            columns.descriptions[rows[place]],
-            cosine,
-            int(counts[place]),
-            tuple(view.labels[at].name for at in np.flatnonzero(view.truth.values[rows[place]] == YES)),
+    near: dict[tuple[int, int], Near] = {}
+    for cosine, place in heapq.nlargest(_COMPARED, found, key=lambda each: (each[0], -each[1])):
+        at = int(first[place])
+        tags = np.flatnonzero(view.truth.values[rows[at]] == YES).tolist()
+        near.setdefault(
+            alike[at],
+            Near(
+                columns.ids[rows[at]],
+                columns.descriptions[rows[at]],
+                cosine,
+                counts[alike[at]],
+                tuple(view.labels[column].name for column in tags),
+            ),
         )
-        for cosine, place in heapq.nlargest(N_NEAREST, found, key=lambda each: (each[0], -each[1]))
-    ]
+    return list(near.values())[:N_NEAREST]

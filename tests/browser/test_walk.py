@@ -150,6 +150,28 @@ def own_statement(path: Path) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
+def ask_why(page: Page) -> None:
+    """Open the grounds of the first row's tag with a key, leave them, and go on with the keyboard."""
+    row = page.locator(".row[role=listitem]").first
+    row.locator(".description").click()
+    at = row.bounding_box()
+    page.keyboard.press("w")
+    panel = page.get_by_role("dialog")
+    expect(panel.get_by_text("veg box").first).to_be_visible(timeout=SLOW)
+    expect(panel.get_by_text("The model says")).to_be_visible(timeout=SLOW)
+    expect(panel.locator(".why-words bdi").first).to_have_text("RIVERFORD")
+    expect(panel.locator(".why-near bdi").first).to_contain_text("RIVERFORD")
+    assert panel.evaluate("element => element.scrollWidth <= innerWidth"), "the panel is wider than the screen"
+    picture(page, "why")
+    page.keyboard.press("Escape")
+    expect(panel).to_have_count(0)
+    assert row.bounding_box() == at, "the list has jumped"
+    page.keyboard.press("w")
+    expect(panel.get_by_text("The model says")).to_be_visible(timeout=SLOW)
+    page.keyboard.press("Escape")
+    expect(panel).to_have_count(0)
+
+
 def test_the_loop_on_a_labelled_statement_shows_nothing_of_the_starter(app, page_at, tmp_path):
     own_statement(tmp_path / "mine.csv")
     page = page_at(390, 844, dark=True)
@@ -173,6 +195,7 @@ def test_the_loop_on_a_labelled_statement_shows_nothing_of_the_starter(app, page
     expect(page.get_by_text("groceries")).to_have_count(0)
     page.goto(f"{app}/review?show=To+review")
     expect(page.get_by_text("5 transactions")).to_be_visible(timeout=SLOW)
+    ask_why(page)
     for name in ("", "upload", "review", "train", "thresholds", "export"):
         page.goto(f"{app}/{name}")
         expect(page.locator("h1")).to_be_visible(timeout=SLOW)

@@ -159,6 +159,15 @@ def test_a_transaction_is_not_its_own_neighbor_but_an_equal_one_is(trained):
     assert known not in [near.description for near in first.nearest]
 
 
+def test_rows_that_differ_in_digits_are_one_neighbor_for_each_set_of_tags(trained):
+    rows = ("TESCO of 1,groceries", "TESCO of 2,groceries", "TESCO of 3,fuel")
+    lines = "".join(f"2025-03-0{at},{row.replace(',', ',-5,')}\n" for at, row in enumerate(rows, 1))
+    import_csv(trained, "date,description,amount,tags\n" + lines, "more.csv")
+    tag_all(trained, Progress())
+    found = [near for near in ask(trained, id_of(trained, NEW)).nearest if near.description.startswith("TESCO of")]
+    assert sorted((near.n_rows, near.tags) for near in found) == [(1, ("fuel",)), (2, ("groceries",))]
+
+
 def test_nothing_reviewed_is_near_in_an_empty_store_and_what_is_not_there_is_told(store):
     import_csv(store, "date,description,amount\n2025-01-01,TESCO,-5.00\n")
     transaction = id_of(store, "TESCO")
