@@ -128,7 +128,7 @@ WAYS: dict[str, Choose] = {
 
 def main(arguments: list[str]) -> None:
     options = _options(arguments)
-    rows = _read(options.data, ReadOptions(labels_matching=options.labels_matching))
+    rows = read(options.data, ReadOptions(labels_matching=options.labels_matching))
     print(f"{options.data.name}: {rows.y_true.shape[0]:,} rows, {rows.group.max() + 1:,} descriptions")
     result: dict[str, Any] = {"data": options.data.name, "seeds": options.seeds, "batch": options.batch, "tables": {}}
     for held_out in options.held_out:
@@ -166,7 +166,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _read(path: Path, options: ReadOptions) -> Rows:
+def read(path: Path, options: ReadOptions) -> Rows:
     table = read_table(path, options)
     kept = [row for row, found in enumerate(table.labels) if found]
     names = sorted({name for row in kept for name in table.labels[row]})

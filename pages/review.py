@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import streamlit as st
 
-from tagger.services import queue, review
-from tagger.ui import filters, picks, session, widgets
+from tagger.services import quality, queue, review
+from tagger.ui import filters, grounds, picks, session, widgets
+from tagger.ui import quality as second_look
 from tagger.ui.components.transaction_list import WIDTH, EmptyText, ListPage, transaction_list
 
 state = session.open_page("Review")
 widgets.job_status(state, ("import", "tag"))
 view = state.store.view()
+findings = state.pin(view.rows_of, lambda: quality.find(state.store, view), place="findings")
 with st.container(width=WIDTH, gap="xsmall"):
-    asked = filters.asked_for(view)
-    if asked.by_queue:
+    asked = filters.asked_for(view, findings)
+    doubted = second_look.rows_of(findings, asked.order)
+    done = None if doubted is None else quality.checked(state.store, view)
+    if asked.order in filters.OF_TAGS:
+        second_look.tags(findings, asked.order, state)
+        st.stop()
+    if doubted is not None and done is not None:
+        wanted = quality.within(view, doubted, asked.rows)
+        ids, n_open = wanted.ids, sum(each not in done for each in wanted.ids)
+        second_look.header(wanted, state, n_open=n_open)
+    elif asked.order == filters.QUEUE:
         wanted = state.pin(
             (asked, view.rows_of), lambda: queue.ask(state.store, view, asked.rows, label_id=asked.label_id)
         )
@@ -27,10 +38,11 @@ rows = review.rows(view, filters.on_page(ids, page))
 transaction_list(
     ListPage(
         labels=widgets.list_labels(view.labels),
-        days=widgets.list_days(rows) if wanted is None else picks.days(rows, wanted),
+        days=widgets.list_days(rows) if wanted is None else picks.days(rows, wanted, order=asked.order, checked=done),
         empty=EmptyText(*filters.empty_text(view, asked)),
     ),
     key="list",
     on_operations=lambda operations: widgets.store_operations(state, operations),
+    on_why=lambda transaction_id: grounds.show(state.store, transaction_id),
 )
 filters.next_page(len(ids), page)

@@ -31,6 +31,7 @@ from tagger.services import (
     exporting,
     importing,
     labelset,
+    quality,
     queue,
     review,
     runs,
@@ -39,6 +40,7 @@ from tagger.services import (
     training,
     tries,
     tuning,
+    why,
 )
 from tagger.services.encoding import Encoding
 from tagger.services.jobs import Jobs
@@ -168,10 +170,22 @@ def parser() -> argparse.ArgumentParser:
         help=f"what --set combinations combines, of {','.join(tries.AXES)}",
     )
 
+    _second_look(add)
+
     add("doctor", _doctor, "Check the whole store.")
     command = add("app", _app, "Serve the app.")
     command.add_argument("--port", type=int, default=8501)
     return root
+
+
+def _second_look(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """The commands about single verdicts and predictions."""
+    command = add("quality", _quality, "List likely errors, equal rows tagged differently, and tags to merge or teach.")
+    command.add_argument("n_rows", type=_positive, nargs="?", default=quality.SHOWN, metavar="N")
+
+    command = add("why", _why, "Say why a transaction has its tags, or why it has one or not.")
+    command.add_argument("transaction_id")
+    command.add_argument("--label", metavar="NAME", help="this label only, whether the transaction has it or not")
 
 
 def _import(options: argparse.Namespace, settings: Settings) -> Result:
@@ -302,6 +316,14 @@ def _experiments(options: argparse.Namespace, settings: Settings) -> Result:
     store = Store(settings)
     axes = options.axes.split(",")
     return _job(store, experiments.KIND, lambda told: experiments.measure(store, options.kind, told, axes=axes))
+
+
+def _quality(options: argparse.Namespace, settings: Settings) -> Result:
+    return quality.listed(Store(settings), options.n_rows)
+
+
+def _why(options: argparse.Namespace, settings: Settings) -> Result:
+    return why.told(Store(settings), options.transaction_id, options.label)
 
 
 def _doctor(_options: argparse.Namespace, settings: Settings) -> Result:

@@ -135,13 +135,18 @@ class Model:
         ValueError
             If an embedding is not finite or has another width than the training's.
         """
+        out: FloatMatrix = torch.sigmoid(torch.from_numpy(self.logits(inputs))).numpy()
+        if not np.isfinite(out).all():
+            raise ValueError("A probability is not finite; neither, then, is an embedding.")
+        return out
+
+    def logits(self, inputs: Inputs) -> FloatMatrix:
+        """The same before the sigmoid: float32 (n, n_labels)."""
         out = np.empty((len(inputs), self.head.n_labels), dtype=np.float32)
         for start in range(0, len(inputs), _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
             X = _design(self.space, self.names, self.starter, inputs.take(rows), self.head.n_labels)
-            out[rows] = torch.sigmoid(torch.from_numpy(self.head.logits(X))).numpy()
-        if not np.isfinite(out).all():
-            raise ValueError("A probability is not finite; neither, then, is an embedding.")
+            out[rows] = self.head.logits(X)
         return out
 
     def tensors(self) -> Tensors:

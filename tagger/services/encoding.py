@@ -90,6 +90,10 @@ class Encoding:
             self.stored.add(keys, self.encoder.encode([by_key[key] for key in keys], cancelled=progress.cancelled))
         return self.stored.rows([text_key(text) for text in texts]), len(missing)
 
+    def embed_once(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embeddings that are not kept, rounded as stored ones are."""
+        return self.encoder.encode(texts).astype(np.float16).astype(np.float32)
+
     def encode_nothing(self) -> None:
         """Load everything that encoding needs, ahead of the first text."""
         self.encoder.encode(["warm up"])

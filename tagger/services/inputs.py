@@ -98,8 +98,14 @@ def distinct(facts: Facts, context: frozenset[str]) -> Distinct:
     return Distinct(keys, index, first.astype(np.intp))
 
 
-def gather_inputs(encoding: Encoding, facts: Facts, features: str, progress: Progress) -> tuple[Inputs, int]:
+def gather_inputs(
+    encoding: Encoding, facts: Facts, features: str, progress: Progress, *, keep: bool = True
+) -> tuple[Inputs, int]:
     """Everything that heads with such features look at; and how many texts had to be encoded.
+
+    Parameters
+    ----------
+    keep : store the embeddings of texts that are new; False for texts that nobody will ask for again.
 
     Raises
     ------
@@ -113,8 +119,10 @@ def gather_inputs(encoding: Encoding, facts: Facts, features: str, progress: Pro
     texts = [merchant_text(text) for text in facts.texts] if "plain" in parts else list(facts.texts)
     if pooling_of(features) is None and not parts & {"names", "starter"}:
         vectors, n_encoded = np.empty((len(texts), 0), dtype=np.float32), 0
-    else:
+    elif keep:
         vectors, n_encoded = encoding.embed(texts, progress)
+    else:
+        vectors, n_encoded = encoding.embed_once(texts), len(texts)
     keys = group_hashes([group_key(text) for text in facts.texts]) if "starter" in parts else None
     inputs = Inputs.of(vectors, texts, amounts=facts.amounts, days=facts.days, accounts=facts.accounts, keys=keys)
     return inputs, n_encoded

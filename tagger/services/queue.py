@@ -42,12 +42,14 @@ class Pick:
     """A transaction to judge next. `reason` is stored with what is said about it; `why` says it to a person.
 
     `n_rows` counts the rows that nobody has confirmed and that differ from it in digits at most, itself included.
+    `doubted` are labels judged "no" that it may have all the same, at hand for a person who agrees.
     """
 
     id: str
     reason: str
     why: str
     n_rows: int
+    doubted: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -230,9 +232,9 @@ def _random_rows(view: View) -> NDArray[np.intp]:
 def _spread(store: Store, view: View, found: _Candidates, weight: NDArray[np.float64], n_picks: int) -> list[Chosen]:
     return queue.spread(
         weight,
-        lambda places: _vectors(store, view, found.texts[places]),
+        lambda places: vectors(store, view, found.texts[places]),
         n_picks,
-        known=_vectors(store, view, _known_texts(view)),
+        known=vectors(store, view, _known_texts(view)),
         seed=SEED,
     )
 
@@ -243,7 +245,7 @@ def _known_texts(view: View) -> NDArray[np.intp]:
     return texts[np.argsort(-counts, kind="stable")][: queue.MOST_KNOWN].astype(np.intp)
 
 
-def _vectors(store: Store, view: View, texts: NDArray[np.intp]) -> NDArray[np.float32]:
+def vectors(store: Store, view: View, texts: NDArray[np.intp]) -> NDArray[np.float32]:
     """Embeddings of texts; zeros for those that are not encoded yet, or if there is no encoder."""
     with suppress(EncoderError):
         stored = store.encoding.stored
@@ -295,9 +297,9 @@ def _likeness(
     """How much each candidate reads like the label's name, its definition, or one of its examples: 0 to 1."""
     with suppress(EncoderError):
         named, _ = store.encoding.embed([text for text in (label.name, label.definition) if text], Progress())
-        models = np.concatenate([named, _vectors(store, view, examples)])
+        models = np.concatenate([named, vectors(store, view, examples)])
         parts = [
-            queue.likeness(_vectors(store, view, found.texts[start : start + _AT_ONCE]), models)
+            queue.likeness(vectors(store, view, found.texts[start : start + _AT_ONCE]), models)
             for start in range(0, found.texts.size, _AT_ONCE)
         ]
         return np.concatenate([np.empty(0), *parts])

@@ -29,8 +29,9 @@ PAGE_SIZE = 50  # rows; what a person scrolls through before turning the page, p
 VALUES = {"yes": YES, "no": NO, "clear": NOT_JUDGED}
 _T = TypeVar("_T")
 EVERYTHING, OPEN, CONFIRMED_ONLY = "all", "open", "confirmed"
-# Why a row was judged: met while reviewing, asked for because it teaches most, or drawn at random.
-REVIEW, QUEUE, AUDIT = "review", "queue", "audit"
+# Why a row was judged: met while reviewing, asked for because it teaches most, drawn at random, or doubted and looked
+# at again.
+REVIEW, QUEUE, AUDIT, CHECK = "review", "queue", "audit", "check"
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def apply(store: Store, operations: Sequence[Mapping[str, Any]]) -> tuple[list[s
         verdict: `transaction`, `value` yes, no or clear, and `label` (an id) or `new_label` (a name)
         confirm: `transaction`, `present` (ids) and `new_labels` (names), exactly these labels present
         undo: `target`, another operation's id
-        and optionally `reason`: "queue" or "audit" for a row that was asked for
+        and optionally `reason`: "queue", "audit" or "check" for a row that was asked for
         They come from a browser, so anything may be in them. One that is stored already is acknowledged again and
         changes nothing.
 
@@ -210,7 +211,7 @@ def _apply(store: Store, each: Mapping[str, Any], operation_id: str) -> None:
     if not operation_id or len(operation_id) > 64 or kind not in {"verdict", "confirm", "undo"}:
         raise TaggerError("This step cannot be read.", hint="Reload the page and try again.")
     reason = each.get("reason")
-    reason = str(reason) if reason in (QUEUE, AUDIT) else REVIEW
+    reason = str(reason) if reason in (QUEUE, AUDIT, CHECK) else REVIEW
     operation = Operation(operation_id, str(kind), store.settings.author, now(), reason)
     brings_labels = bool(each.get("new_label") or each.get("new_labels"))
     with store.db.write("judgements", *(("labels",) if brings_labels else ())) as connection:

@@ -9,35 +9,49 @@ from datetime import date
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from tagger.services.quality import Findings
 from tagger.services.review import CONFIRMED_ONLY, EVERYTHING, OPEN, PAGE_SIZE, Filter
 from tagger.services.view import View
 from tagger.ui.messages import escape
 from tagger.ui.widgets import counted
 
 STATES = {"All": EVERYTHING, "To review": OPEN, "Confirmed": CONFIRMED_ONLY}
-ORDERS = {"newest": "Newest first", "queue": "What to label next"}
+NEWEST, QUEUE, SLIPS, CONFLICTS, PAIRS, SILENT = "newest", "queue", "errors", "conflicts", "alike", "silent"
+OF_TAGS = (PAIRS, SILENT)  # lists whose entries are tags, not rows
+ORDERS = {
+    NEWEST: "Newest first",
+    QUEUE: "What to label next",
+    SLIPS: "Likely errors",
+    CONFLICTS: "Equal rows, different tags",
+    PAIRS: "Tags nearly the same",
+    SILENT: "Tags that never win",
+}
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What Review is asked for: which rows, and whether those that teach most come first, for one label or for all."""
+    """What Review is asked for: which rows, in which order or list, and for which label if the order is the queue."""
 
     rows: Filter = field(default_factory=Filter)
-    by_queue: bool = False
+    order: str = NEWEST
     label_id: int | None = None
 
 
-def asked_for(view: View) -> Asked:
+def asked_for(view: View, findings: Findings) -> Asked:
     """The filter row, and what it asks for."""
-    text = st.text_input(
-        "Search", key="q", bind="query-params", placeholder="Search descriptions", label_visibility="collapsed"
-    )
+    text = ""
+    if _asked_order() not in OF_TAGS:
+        text = st.text_input(
+            "Search", key="q", bind="query-params", placeholder="Search descriptions", label_visibility="collapsed"
+        )
     row = st.container(horizontal=True, vertical_alignment="center")
-    by_queue = _order(row) == "queue"
+    order = _order(row, findings)
     label_id, state = None, None
-    if by_queue:
+    if order in OF_TAGS:
+        return Asked(order=order)
+    if order == QUEUE:
         label_id = _one_tag(row, view)  # what is confirmed is not asked again, so there is no state to choose
-    else:
+    elif order == NEWEST:
         state = row.segmented_control(
             "State", list(STATES), default="All", key="show", bind="query-params", label_visibility="collapsed"
         )
@@ -50,12 +64,12 @@ def asked_for(view: View) -> Asked:
     rows = Filter(
         text=text,
         tags=tags,
-        state=OPEN if by_queue else STATES[state or "All"],
+        state=OPEN if order == QUEUE else STATES[state or "All"],
         since=since,
         until=until,
         untagged=untagged,
     )
-    return Asked(rows, by_queue, label_id)
+    return Asked(rows, order, label_id)
 
 
 def page(n_rows: int, n_open: int, *, asked: Asked) -> int:
@@ -92,21 +106,43 @@ def empty_text(view: View, asked: Asked) -> tuple[str, str]:
     if len(view.columns) == 0:
         return "Nothing to review yet", "Upload a statement, or try the sample data on the Home page."
     if asked.rows == Filter(state=OPEN):
-        if asked.by_queue and not view.truth.confirmed.all():
+        if asked.order == QUEUE and not view.truth.confirmed.all():
             return "Nothing left to ask", "Every description was reviewed once. Equal ones are answered from memory."
         return "All confirmed", "Train on the Train page so that the next statement needs fewer corrections."
+    if asked.order in (SLIPS, CONFLICTS) and asked.rows == Filter():
+        return "Nothing left to check", "What the model and equal rows doubt comes up here after the next training."
     return "No transaction matches", "Take a filter away to see more."
 
 
-def _order(row: DeltaGenerator) -> str:
-    """Which rows come first; kept in the address by a short name."""
+def _asked_order() -> str:
+    """What was chosen last, or stands in the address by a short name."""
     if "order" not in st.session_state:
         asked = st.query_params.get("order")
-        st.session_state["order"] = asked if asked in ORDERS else "newest"
+        st.session_state["order"] = asked if asked in ORDERS else NEWEST
+    order: str = st.session_state["order"]
+    return order
+
+
+def _order(row: DeltaGenerator, findings: Findings) -> str:
+    """Which rows come first, or which list to work off."""
+    now = _asked_order()
+    counts = {
+        SLIPS: len(findings.slips.picks),
+        CONFLICTS: len(findings.conflicts.picks),
+        PAIRS: len(findings.pairs),
+        SILENT: len(findings.silent),
+    }
+    # What has nothing in it is not offered, so that a new store shows two choices.
+    offered = [name for name in ORDERS if counts.get(name, 1) or name == now]
     order: str = row.selectbox(
-        "Order", list(ORDERS), format_func=ORDERS.__getitem__, key="order", label_visibility="collapsed", width=165
+        "Work through",
+        offered,
+        format_func=lambda name: f"{ORDERS[name]} ({counts[name]:,})" if name in counts else ORDERS[name],
+        key="order",
+        label_visibility="collapsed",
+        width=165 if now in (NEWEST, QUEUE) else 240,
     )
-    _in_address("order", None if order == "newest" else order)
+    _in_address("order", None if order == NEWEST else order)
     return order
 
 

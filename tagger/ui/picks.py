@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
 from tagger.services import curve
-from tagger.services.queue import AuditScore, Queue
+from tagger.services.queue import AuditScore, Pick, Queue
 from tagger.services.review import Row
 from tagger.services.store import Store
 from tagger.ui import messages, widgets
 from tagger.ui.components.transaction_list import ListDay
+from tagger.ui.filters import CONFLICTS, QUEUE, SLIPS
 from tagger.ui.session import Session
 
+TITLES = {
+    QUEUE: "What teaches most comes first",
+    SLIPS: "What is most doubtful comes first",
+    CONFLICTS: "Descriptions with the most rows come first",
+}
 
-def days(rows: Sequence[Row], asked: Queue) -> list[ListDay]:
-    """The picks in their own order, each with its date and why it is asked for."""
+
+def days(
+    rows: Sequence[Row],
+    asked: Queue,
+    *,
+    order: str = QUEUE,
+    checked: Collection[str] | None = None,
+) -> list[ListDay]:
+    """The picks in their own order, each with its date and why it is asked for.
+
+    Parameters
+    ----------
+    checked : where confirmed rows are asked about, those that are done.
+    """
     told = {pick.id: pick for pick in asked.picks}
     shown = [
         replace(
@@ -25,12 +44,22 @@ def days(rows: Sequence[Row], asked: Queue) -> list[ListDay]:
             account=" · ".join(filter(None, (_short_date(row), each.account))),
             why=told[row.id].why,
             reason=told[row.id].reason,
+            **_again(row, told[row.id], checked),
         )
         for row in rows
         for day in widgets.list_days([row])
         for each in day.rows
     ]
-    return [ListDay("What teaches most comes first", shown)]
+    return [ListDay(TITLES[order], shown)]
+
+
+def _again(row: Row, pick: Pick, checked: Collection[str] | None) -> dict[str, Any]:
+    """How a confirmed row is shown that is asked about once more."""
+    if checked is None or row.id in checked:
+        return {}
+    present = {tag.label_id for tag in row.tags}
+    rejected = [*row.rejected, *(label_id for label_id in pick.doubted if label_id not in {*present, *row.rejected})]
+    return {"state": "open", "rejected": rejected}
 
 
 def header(store: Store, asked: Queue, session: Session, *, n_open: int) -> None:

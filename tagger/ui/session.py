@@ -34,7 +34,7 @@ class Session:
     store, jobs : shared by all tabs.
     page : the screen that is open.
     pinned : what Review lists, by what was asked for; a confirmed row does not vanish under the pointer, and turning
-        the page does not skip those that moved up.
+        the page does not skip those that moved up. Beside it stands what deserves a second look, as it was then.
     importing : the import that was started here, until its report is shown.
     n_uploads : imports from this tab; a new number empties the uploader.
     stage : of the running import, as the page that is shown knows it.
@@ -45,7 +45,7 @@ class Session:
     store: Store
     jobs: Jobs
     page: str = ""
-    pinned: tuple[object, Any] | None = None
+    pinned: dict[str, tuple[object, Any]] = field(default_factory=dict)
     importing: str | None = None
     n_uploads: int = 0
     stage: str = ""
@@ -55,18 +55,18 @@ class Session:
     def enter(self, page: str) -> None:
         """Open a screen; coming from another one, everything is looked up afresh."""
         if page != self.page:
-            self.page, self.pinned = page, None
+            self.page, self.pinned = page, {}
 
-    def pin(self, asked: object, look_up: Callable[[], T]) -> T:
-        """The answer to what was asked: that of the first time, until something else is asked."""
-        if self.pinned is None or self.pinned[0] != asked:
-            self.pinned = (asked, look_up())
-        answer: T = self.pinned[1]
+    def pin(self, asked: object, look_up: Callable[[], T], *, place: str = "list") -> T:
+        """The answer to what was asked: that of the first time, until something else is asked in this place."""
+        if place not in self.pinned or self.pinned[place][0] != asked:
+            self.pinned[place] = (asked, look_up())
+        answer: T = self.pinned[place][1]
         return answer
 
     def unpin(self) -> None:
         """Look up afresh what is asked next."""
-        self.pinned = None
+        self.pinned = {}
 
     def forget_files(self, job: JobRow | None) -> None:
         """Empty the uploader when the import of its files has ended well."""

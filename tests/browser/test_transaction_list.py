@@ -425,6 +425,21 @@ def test_a_tap_leaves_the_keyboard_on_the_row_so_that_enter_confirms(open_list):
     assert [operation["kind"] for operation in harness.stored_when(2)] == ["verdict", "confirm"]
 
 
+def test_a_key_or_a_tap_asks_why_and_the_list_stays_where_it_is(open_list):
+    list_ = open_list(PHONE)
+    row = list_.row(3)
+    row.locator(".description").click()
+    before = row.bounding_box()
+    expect(list_.row(1).locator(".ask")).not_to_be_visible()  # only where the list stands
+    row.get_by_role("button", name="Why these tags").click()
+    first = list_.page.get_by_text("asked why").text_content()
+    assert row.bounding_box() == before
+    list_.row(4).locator(".description").click()
+    list_.page.keyboard.press("w")
+    expect(list_.page.get_by_text("asked why")).not_to_have_text(first)
+    assert not list_.stored(), "asking changes nothing"
+
+
 def test_sources_are_told_apart_by_words_and_marks_not_by_color_alone(open_list):
     harness = open_list(show="showcase")
 

@@ -150,6 +150,28 @@ def own_statement(path: Path) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
+def ask_why(page: Page) -> None:
+    """Open the grounds of the first row's tag with a key, leave them, and go on with the keyboard."""
+    row = page.locator(".row[role=listitem]").first
+    row.locator(".description").click()
+    at = row.bounding_box()
+    page.keyboard.press("w")
+    panel = page.get_by_role("dialog")
+    expect(panel.get_by_text("veg box").first).to_be_visible(timeout=SLOW)
+    expect(panel.get_by_text("The model says")).to_be_visible(timeout=SLOW)
+    expect(panel.locator(".why-words bdi").first).to_have_text("RIVERFORD")
+    expect(panel.locator(".why-near bdi").first).to_contain_text("RIVERFORD")
+    assert panel.evaluate("element => element.scrollWidth <= innerWidth"), "the panel is wider than the screen"
+    picture(page, "why")
+    page.keyboard.press("Escape")
+    expect(panel).to_have_count(0)
+    assert row.bounding_box() == at, "the list has jumped"
+    page.keyboard.press("w")
+    expect(panel.get_by_text("The model says")).to_be_visible(timeout=SLOW)
+    page.keyboard.press("Escape")
+    expect(panel).to_have_count(0)
+
+
 def test_the_loop_on_a_labelled_statement_shows_nothing_of_the_starter(app, page_at, tmp_path):
     own_statement(tmp_path / "mine.csv")
     page = page_at(390, 844, dark=True)
@@ -173,6 +195,7 @@ def test_the_loop_on_a_labelled_statement_shows_nothing_of_the_starter(app, page
     expect(page.get_by_text("groceries")).to_have_count(0)
     page.goto(f"{app}/review?show=To+review")
     expect(page.get_by_text("5 transactions")).to_be_visible(timeout=SLOW)
+    ask_why(page)
     for name in ("", "upload", "review", "train", "thresholds", "experiments", "export"):
         page.goto(f"{app}/{name}")
         expect(page.locator("h1")).to_be_visible(timeout=SLOW)
@@ -207,6 +230,40 @@ def test_what_is_answered_from_the_queue_is_stored_with_why_it_was_asked(app, pa
     expect(page.get_by_text("8 transactions")).to_be_visible(timeout=SLOW)
     assert not set(rows.locator(".description").all_inner_texts()) & set(order[:5]), "asked again"
     assert "order=queue" in page.url
+
+
+def test_a_likely_error_is_mended_on_review_and_is_not_doubted_again(app, page_at, tmp_path):
+    own_statement(tmp_path / "mine.csv")
+    slips = [f"2026-11-{day:02d},MOBIL {day},-30.00,petrol" for day in range(1, 8)]
+    slips += ["2026-11-09,MOBIL 9,-30.00,landlord", "2026-11-10,MOBIL 10,-30.00,veg box"]
+    with (tmp_path / "mine.csv").open("a") as file:
+        file.write("\n".join(slips) + "\n")
+    page = page_at(390, 844, touch=True)
+    page.goto(f"{app}/upload")
+    page.locator("input[type=file]").set_input_files(tmp_path / "mine.csv")
+    page.get_by_role("button", name="Import", exact=True).click(timeout=SLOW)
+    expect(page.get_by_text("added").first).to_be_visible(timeout=SLOW)
+    settled(page)
+    page.goto(f"{app}/review?order=errors&q=mobil")
+    rows = page.locator(".row[role=listitem]")  # the navigation has items of its own on a phone
+    expect(rows).to_have_count(2, timeout=SLOW)
+    wrong = rows.filter(has_text="MOBIL 9")
+    expect(wrong.locator(".why")).to_contain_text("The file said landlord, not petrol")
+    wrong.get_by_role("button", name=re.compile("^Restore petrol")).click()
+    wrong.get_by_role("button", name=re.compile("^Reject landlord")).click()
+    wrong.get_by_role("button", name=re.compile("^Confirm")).click()
+    rows.filter(has_text="MOBIL 10").get_by_role("button", name=re.compile("^Confirm")).click()
+    expect(page.get_by_text("All of these are checked")).to_be_visible(timeout=SLOW)
+    expect(rows).to_have_count(2)
+    page.get_by_role("button", name="Look again").click()
+    expect(page.get_by_text("0 transactions")).to_be_visible(timeout=SLOW)
+    with closing(sqlite3.connect(tmp_path / "home1" / "data" / "tagger.db")) as db:
+        stored = db.execute(
+            "select l.name from judgements j join operations o on o.seq = j.operation_seq join labels l "
+            "on instr(',' || j.present || ',', ',' || l.id || ',') where o.kind = 'confirm' and o.reason = 'check' "
+            "order by j.seq"
+        ).fetchall()
+    assert stored == [("petrol",), ("veg box",)]
 
 
 def test_a_bookmark_opened_on_a_fresh_server_has_its_navigation(app, page_at):

@@ -228,4 +228,5 @@ transaction_list(
     ),
     key="list",
     on_operations=store,
+    on_why=lambda transaction: st.caption(f"asked why {transaction}"),
 )

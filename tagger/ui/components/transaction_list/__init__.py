@@ -109,7 +109,13 @@ class Outcome:
     failed: Mapping[str, str] = field(default_factory=dict)
 
 
-def transaction_list(page: ListPage, *, key: str, on_operations: Callable[[list[Operation]], Outcome]) -> None:
+def transaction_list(
+    page: ListPage,
+    *,
+    key: str,
+    on_operations: Callable[[list[Operation]], Outcome],
+    on_why: Callable[[str], None],
+) -> None:
     """Draw one page of transactions and pass on what a person does with them.
 
     Parameters
@@ -122,6 +128,8 @@ def transaction_list(page: ListPage, *, key: str, on_operations: Callable[[list[
         Called before the page is built with all operations not yet acknowledged, in order. Ids handled before come
         again until the browser has seen their answer: handle each once, acknowledge it every time. What it
         acknowledges must be visible in the page that is built next.
+    on_why : callable
+        Called with a transaction's id when a person asks why it has its tags.
     """
 
     def receive() -> None:
@@ -132,11 +140,14 @@ def transaction_list(page: ListPage, *, key: str, on_operations: Callable[[list[
         key=key,
         data=page_data(page, key=key, answer=answer),
         on_operations_change=receive,
+        on_why_change=lambda: None,  # declares the trigger; the answer is drawn below, not in a callback
     )
     # After a lost connection a new session starts with the browser's old state, and Streamlit calls no callback.
     if _ids(result) - st.session_state.get(_handed_key(key), set()):
         _deliver(result, key, on_operations)
         st.rerun()
+    if isinstance(result.get("why"), str):
+        on_why(result["why"])
 
 
 def page_data(page: ListPage, *, key: str, answer: Outcome | None = None) -> dict[str, Any]:

@@ -16,20 +16,21 @@ const ICONS = {
   check: "M3 8.5l3.2 3.2L13 5",
   again: "M3.2 8a4.8 4.8 0 1 0 1.5-3.5M3 2.6v2.6h2.6",
   plus: "M8 3v10M3 8h10",
+  ask: "M5.6 6.1a2.4 2.4 0 1 1 3.6 2.1c-.8.5-1.2.9-1.2 1.8M8 12.6v.2",
   cross: "M4 4l8 8M12 4l-8 8",
 }
 
 // The renderer is called again on the same element for new data or a new theme; what lasts between calls is here.
 const lists = new WeakMap()
 
-export default function ({ parentElement, data, setStateValue }) {
+export default function ({ parentElement, data, setStateValue, setTriggerValue }) {
   let list = lists.get(parentElement)
   if (!list || list.key !== data.key) {
     list?.dispose()
     list = new TransactionList(parentElement, data.key)
     lists.set(parentElement, list)
   }
-  list.receive(data, setStateValue)
+  list.receive(data, setStateValue, setTriggerValue)
   return () => {
     list.dispose()
     lists.delete(parentElement)
@@ -69,13 +70,15 @@ class TransactionList {
     this.picker?.close({ refocus: false })
     this.resized.disconnect()
     removeEventListener("beforeunload", this.onLeave)
+    removeEventListener("keydown", this.onReturn, { capture: true })
     this.root.remove()
   }
 
-  receive(data, setStateValue) {
+  receive(data, setStateValue, setTriggerValue) {
     const first = !this.data
     this.data = data
     this.setStateValue = setStateValue
+    this.setTriggerValue = setTriggerValue
     this.#readPage(data)
     this.#settle(new Set(data.acknowledged), data.failed)
     this.#keepFocusOnPage()
@@ -262,10 +265,15 @@ class TransactionList {
     this.#act(id, { kind: "verdict", transaction: id, ...named, value }, before, `${verb} ${name}`)
   }
 
+  #isChecked(id) {
+    return this.rows.get(id)?.reason === "check"
+  }
+
   toggle(id, chip) {
     if (!chip.rejected) this.judge(id, chip.key, "no", "Rejected")
-    // What a person had said is said again; a machine's tag comes back by taking the "no" back.
-    else this.judge(id, chip.key, chip.tag.source === "confirmed" ? "yes" : "clear", "Restored")
+    // What a person had said is said again; a machine's tag comes back by taking the "no" back. On a row that is
+    // checked again a "no" is itself in doubt, and without it there may be no tag to come back.
+    else this.judge(id, chip.key, chip.tag.source === "confirmed" || this.#isChecked(id) ? "yes" : "clear", "Restored")
   }
 
   confirm(id, { refocus }) {
@@ -392,7 +400,7 @@ class TransactionList {
     this.progress = make("div", "progress")
     this.undoButton = button("undo", () => this.undo(), "Undo")
     this.barConfirm = button("bar-confirm", () => this.confirm(this.focused, { refocus: false }))
-    const hints = [["j", "k", "move"], ["↵", "confirm"], ["1–9", "reject"], ["t", "tag"], ["u", "undo"]]
+    const hints = [["j", "k", "move"], ["↵", "confirm"], ["1–9", "reject"], ["t", "tag"], ["w", "why"], ["u", "undo"]]
     const hint = (names) => make("span", "", ...names.slice(0, -1).map((name) => make("kbd", "", name)), ` ${names.at(-1)}`)
     const keys = describe(make("div", "keys", ...hints.map(hint)), { "aria-hidden": "true" })
     const texts = make("div", "bar-texts", this.message, this.progress)
@@ -464,7 +472,8 @@ class TransactionList {
     more.hidden = true
     const status = make("span", "status")
     const add = button("add", () => this.#openPicker(id), icon("plus"), "tag")
-    const chips = describe(make("div", "chips", add), { role: "group", "aria-label": "Tags" })
+    const ask = button("ask", () => this.#explain(id), icon("ask"), "why")
+    const chips = describe(make("div", "chips", add, ask), { role: "group", "aria-label": "Tags" })
     const confirmText = make("span", "confirm-text")
     const confirm = button("confirm", () => this.confirm(id, { refocus: true }), icon("check"), confirmText)
     const problemText = make("bdi", "problem-text")
@@ -486,7 +495,7 @@ class TransactionList {
       root.addEventListener(kind, () => this.focusRow(id, { refocus: false, scroll: false }), { capture: true })
     }
     const head = { root, description, amount, account, note, why, more, status }
-    const element = { ...head, chips, add, confirm, confirmText, problem, problemText }
+    const element = { ...head, chips, add, ask, confirm, confirmText, problem, problemText }
     this.elements.set(id, element)
     return element
   }
@@ -551,6 +560,7 @@ class TransactionList {
     const confirm = view.confirmed ? "Confirmed" : `Confirm ${none ? "no tag for " : ""}${title}`
     element.confirm.setAttribute("aria-label", confirm)
     element.add.setAttribute("aria-label", `Add a tag to ${title}`)
+    element.ask.setAttribute("aria-label", `Why these tags for ${title}`)
     setText(element.confirmText, view.confirmed ? "Confirmed" : none ? "No tag" : "Confirm")
   }
 
@@ -564,7 +574,7 @@ class TransactionList {
       drawChip(node, chip)
       return node
     })
-    arrange(element.chips, [...inPlace, this.picker?.id === id ? this.picker.root : element.add])
+    arrange(element.chips, [...inPlace, this.picker?.id === id ? this.picker.root : element.add, element.ask])
   }
 
   #makeChip(id, key) {
@@ -661,6 +671,7 @@ class TransactionList {
       End: () => this.move(this.ids.length),
       Enter: () => this.confirm(id, { refocus: true }),
       t: () => this.#openPicker(id),
+      w: () => this.#explain(id),
       x: () => {
         const key = target.closest?.(".chip")?.dataset.key
         const chip = key === undefined ? chips.find((other) => !other.rejected) : chips.find((other) => String(other.key) === key)
@@ -677,6 +688,19 @@ class TransactionList {
     event.preventDefault()
     event.stopPropagation()
     action()
+  }
+
+  #explain(id) {
+    this.setTriggerValue("why", id)
+    addEventListener("keydown", this.onReturn, { capture: true })
+  }
+
+  // The panel with the answer leaves the keyboard to nobody when it closes; the next key belongs to the list again.
+  onReturn = (event) => {
+    if (document.activeElement !== document.body || document.querySelector("[role=dialog]")) return
+    removeEventListener("keydown", this.onReturn, { capture: true })
+    this.elements.get(this.focused)?.root.focus({ preventScroll: true })
+    this.#onKey(event)
   }
 
   #openPicker(id) {
