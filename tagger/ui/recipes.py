@@ -34,6 +34,7 @@ BESIDES = {
     "Date": "date",
     "Account": "account",
     "Tag names": "names",
+    "Starter": "starter",
     "Plain descriptions": "plain",
 }
 HEADS = {"Automatic": "auto", "Logistic": "logistic", "Feed-forward": "feedforward"}
@@ -81,7 +82,7 @@ def choose(session: Session, *, disabled: bool) -> Recipe:
         index=list(EMBEDDINGS.values()).index(embedding),
         disabled=disabled,
         help="What the head reads of the encoder's output: the [CLS] token, the mean of all tokens, or both. "
-        "Automatic: both, words, the amount and the tags' names, which was best in most measurements.",
+        "Automatic: both, words, the amount, the tags' names and the starter, which was best in most measurements.",
     )
     head = columns[1].selectbox(
         "Head",
@@ -124,7 +125,8 @@ def _besides(features: str, base: Recipe, *, disabled: bool) -> list[str]:
         default=[name for name in options if BESIDES[name] in parts_of(base.features)],
         disabled=disabled,
         help="Words: words and parts of words. Date: weekday and day of the month. Tag names: tags without an example "
-        "are suggested where a description is near their name. Plain descriptions: payment method, dates, numbers "
+        "are suggested where a description is near their name. Starter: tags that the starter knows begin with what it "
+        "says, which fades as examples come. Plain descriptions: payment method, dates, numbers "
         "and places are taken out first.",
     )
     return [*required, *chosen]
