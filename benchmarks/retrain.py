@@ -172,7 +172,7 @@ def _of_file(path: Path, labels_matching: str | None) -> list[Line]:
     for description, labels, fact in zip(table.descriptions, table.labels, table.facts, strict=True):
         day = "" if fact is None or fact.occurred_on is None else fact.occurred_on.isoformat()
         amount = "" if fact is None or fact.amount is None else str(fact.amount)
-        lines.append((day, description, amount, labels))
+        lines.append((day, description, amount, labels or ()))
     return _shuffled(lines)
 
 

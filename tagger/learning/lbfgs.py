@@ -462,7 +462,7 @@ def _line_search(problem: _Problem, line: _Line) -> tuple[torch.Tensor, torch.Te
         slope = torch.linalg.vecdot(slope_z, line.dz, dim=0).double()
         slope += line.penalty_slope + length * line.penalty_curvature
         lowered = value <= line.value + 1e-4 * length * line.slope
-        good = (lowered & (slope.abs() <= 0.5 * line.slope.abs())) | (length == 0)
+        good = (lowered & (slope.abs() <= 0.9 * line.slope.abs())) | (length == 0)
         if good.all() or trial == _LINE_SEARCH_TRIALS - 1:
             break
         if trial == _LINE_SEARCH_TRIALS - 2:
