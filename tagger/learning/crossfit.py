@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from tagger.errors import CancelledError, TrainingError
 from tagger.learning.features import FeatureSpace
@@ -24,16 +29,18 @@ from tagger.learning.thresholds import (
     apply_thresholds,
     choose_thresholds,
 )
-from tagger.learning.training import Cancelled, EpochReport, OnEpoch
+from tagger.learning.training import Cancelled, EpochReport, OnEpoch, threads
 
 # Rows of one description from which on a single row's own verdict hardly moves what the head says of it.
 REPEATED_FROM = 10
 NEW_AT_MOST = 3  # times that one description counts as a new one
+_SIDE_BY_SIDE_UP_TO = 30_000  # rows; each fit has a copy of its own, of 100 MB
 
 ProgressCallback = Callable[[int, int], None]
 
 
 BoolVector = npt.NDArray[np.bool_]
+Fold = TypeVar("Fold", int, int | None)
 
 
 @dataclass(frozen=True)
@@ -90,8 +97,8 @@ def out_of_fold(
         Those that are there are taken, the others are put there: recipes that differ in the layers of a head share
         them, see `Model.fit`.
     progress : called with folds done and folds in all
-    on_epoch : called with reports that name their fold; `validation_f1` is that of the held-out rows, which decide
-        nothing (early stopping looks at rows of the other folds)
+    on_epoch : called with reports that name their fold, from several threads where folds are fitted side by side;
+        `validation_f1` is that of the held-out rows, which decide nothing (early stopping looks at rows of the others)
 
     Raises
     ------
@@ -100,44 +107,171 @@ def out_of_fold(
     CancelledError
         If `cancelled` answers True.
     """
-    n_groups = np.unique(groups).size
-    if n_groups < 2:
-        raise TrainingError(f"Scores need at least two different descriptions; judged so far: {n_groups}.")
-    # One decision for all folds and the final head: a fold must not slip below the border of an "auto" head.
-    recipe = resolve(recipe, n_groups)
-    folds = grouped_folds(groups, y_true, judged, recipe.n_folds, recipe.seed, kept=kept)
-    n_folds = int(folds.max()) + 1
-    y_prob = np.empty(y_true.shape, dtype=np.float32)
-    repeated = repeated_rows(groups)
-    y_seen = np.empty((n_folds, repeated.size, y_true.shape[1]), dtype=np.float32)
-    if "lexical" in parts_of(recipe.features):
-        _ = inputs.ngrams  # once for all folds
-    if starter is not None and "starter" in parts_of(recipe.features):
-        starter.offset(inputs, y_true.shape[1])  # asked once for all folds
-    for fold in range(n_folds):
-        if cancelled is not None and cancelled():
-            raise CancelledError("Training was stopped.")
-        held_out = folds == fold
-        model = Model.fit(
-            inputs.take(~held_out),
-            y_true[~held_out],
-            judged[~held_out],
-            recipe,
-            groups=groups[~held_out],
-            label_embeddings=label_embeddings,
-            starter=starter,
-            on_epoch=None if on_epoch is None else _in_fold(on_epoch, fold),
-            cancelled=cancelled,
-            validation=None if on_epoch is None else (inputs.take(held_out), y_true[held_out], judged[held_out]),
-            space=None if spaces is None else spaces.get(fold),
-        )
-        if spaces is not None:
-            spaces[fold] = model.space
-        y_prob[held_out] = model.probabilities(inputs.take(held_out))
-        y_seen[fold] = model.probabilities(inputs.take(repeated))
+    fits = _Fits.of(
+        inputs, y_true, judged, groups, recipe, label_embeddings=label_embeddings, starter=starter, kept=kept
+    )
+    done = itertools.count(1)
+
+    def fit(fold: int, stop: Cancelled) -> Model:
+        model = fits.of_fold(fold, None if spaces is None else spaces.get(fold), on_epoch, stop)
         if progress is not None:
-            progress(fold + 1, n_folds)
-    return OutOfFold(y_prob, folds, repeated, y_seen)
+            progress(next(done), fits.n_folds)
+        return model
+
+    models = fits.side_by_side(list(range(fits.n_folds)), fit, cancelled)
+    if spaces is not None:
+        spaces.update({fold: model.space for fold, model in enumerate(models)})
+    return fits.predictions(models)
+
+
+def fit_and_score(
+    inputs: Inputs,
+    y_true: BoolMatrix,
+    judged: BoolMatrix,
+    groups: IntVector,
+    recipe: Recipe,
+    *,
+    label_embeddings: FloatMatrix | None = None,
+    starter: Starter | None = None,
+    kept: IntVector | None = None,
+    cancelled: Cancelled | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> tuple[Model, OutOfFold]:
+    """Fit on everything, and predict every row from the folds that its group is not in.
+
+    Parameters and errors are those of `out_of_fold`. Reports of the fit on everything have no fold.
+    """
+    fits = _Fits.of(
+        inputs, y_true, judged, groups, recipe, label_embeddings=label_embeddings, starter=starter, kept=kept
+    )
+
+    def fit(fold: int | None, stop: Cancelled) -> Model:
+        return fits.of_everything(on_epoch, stop) if fold is None else fits.of_fold(fold, None, on_epoch, stop)
+
+    # The largest first, for the shortest wait at the end.
+    everything, *models = fits.side_by_side([None, *range(fits.n_folds)], fit, cancelled)
+    return everything, fits.predictions(models)
+
+
+@dataclass(frozen=True)
+class _Fits:
+    """The fits that leave out a fold each, and the one that leaves out none."""
+
+    inputs: Inputs
+    y_true: BoolMatrix
+    judged: BoolMatrix
+    groups: IntVector
+    recipe: Recipe
+    label_embeddings: FloatMatrix | None
+    starter: Starter | None
+    folds: IntVector
+
+    @classmethod
+    def of(
+        cls,
+        inputs: Inputs,
+        y_true: BoolMatrix,
+        judged: BoolMatrix,
+        groups: IntVector,
+        recipe: Recipe,
+        *,
+        label_embeddings: FloatMatrix | None,
+        starter: Starter | None,
+        kept: IntVector | None,
+    ) -> _Fits:
+        n_groups = np.unique(groups).size
+        if n_groups < 2:
+            raise TrainingError(f"Scores need at least two different descriptions; judged so far: {n_groups}.")
+        # One decision for all folds and the final head: a fold must not slip below the border of an "auto" head.
+        recipe = resolve(recipe, n_groups)
+        folds = grouped_folds(groups, y_true, judged, recipe.n_folds, recipe.seed, kept=kept)
+        if "lexical" in parts_of(recipe.features):
+            _ = inputs.ngrams  # once for all folds
+        if starter is not None and "starter" in parts_of(recipe.features):
+            starter.offset(inputs, y_true.shape[1])  # asked once for all folds
+        return cls(inputs, y_true, judged, groups, recipe, label_embeddings, starter, folds)
+
+    @property
+    def n_folds(self) -> int:
+        return int(self.folds.max()) + 1
+
+    def of_fold(self, fold: int, space: FeatureSpace | None, on_epoch: OnEpoch | None, stop: Cancelled) -> Model:
+        out = self.folds == fold
+        return Model.fit(
+            self.inputs.take(~out),
+            self.y_true[~out],
+            self.judged[~out],
+            self.recipe,
+            groups=self.groups[~out],
+            label_embeddings=self.label_embeddings,
+            starter=self.starter,
+            on_epoch=None if on_epoch is None else _in_fold(on_epoch, fold),
+            cancelled=stop,
+            validation=None if on_epoch is None else (self.inputs.take(out), self.y_true[out], self.judged[out]),
+            space=space,
+        )
+
+    def of_everything(self, on_epoch: OnEpoch | None, stop: Cancelled) -> Model:
+        return Model.fit(
+            self.inputs,
+            self.y_true,
+            self.judged,
+            self.recipe,
+            groups=self.groups,
+            label_embeddings=self.label_embeddings,
+            starter=self.starter,
+            on_epoch=on_epoch,
+            cancelled=stop,
+        )
+
+    def side_by_side(
+        self, folds: Sequence[Fold], fit: Callable[[Fold, Cancelled], Model], cancelled: Cancelled | None
+    ) -> list[Model]:
+        """One fit per core where a fit runs on one core alone: threads within it mostly wait for each other.
+
+        The feed-forward head draws from one generator for the whole process, and many rows take much memory; such
+        fits come one after the other.
+        """
+        failed = threading.Event()
+
+        def stop() -> bool:
+            return failed.is_set() or (cancelled is not None and cancelled())
+
+        def attempt(fold: Fold) -> Model:
+            if stop():
+                raise CancelledError("Training was stopped.")
+            try:
+                return fit(fold, stop)
+            except BaseException:
+                failed.set()
+                raise
+
+        alone = self.recipe.head.kind != "logistic" or len(self.inputs) > _SIDE_BY_SIDE_UP_TO
+        if alone:
+            return [attempt(fold) for fold in folds]
+        n_cores = torch.get_num_threads()
+        with threads(max(1, n_cores // len(folds))), ThreadPoolExecutor(min(n_cores, len(folds))) as pool:
+            fits = [pool.submit(attempt, fold) for fold in folds]
+            try:
+                wait(fits)
+            except BaseException:
+                failed.set()
+                raise
+        # What went wrong first, not what was stopped for it.
+        wrong = [error for error in (each.exception() for each in fits) if error is not None]
+        if wrong:
+            raise next((error for error in wrong if not isinstance(error, CancelledError)), wrong[0])
+        return [each.result() for each in fits]
+
+    def predictions(self, models: Sequence[Model]) -> OutOfFold:
+        y_prob = np.empty(self.y_true.shape, dtype=np.float32)
+        repeated = repeated_rows(self.groups)
+        y_seen = np.empty((self.n_folds, repeated.size, self.y_true.shape[1]), dtype=np.float32)
+        for fold, model in enumerate(models):
+            out = self.folds == fold
+            y_prob[out] = model.probabilities(self.inputs.take(out))
+            y_seen[fold] = model.probabilities(self.inputs.take(repeated))
+        return OutOfFold(y_prob, self.folds, repeated, y_seen)
 
 
 def repeated_rows(groups: IntVector) -> IntVector:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,33 @@ REDUCED_TO = 256  # dimensions that a feed-forward head gets of the lexical part
 _DECADES = np.arange(-1.0, 6.5, 0.5)  # 0.10 to 1,000,000 in half decades
 _WIDTH = 0.4
 _MONTH_DAYS = np.array([1, 6, 11, 16, 21, 26, 31])
+
+
+def distinct_rows(inputs: Inputs, features: str) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Find the rows that differ in what heads with such features look at.
+
+    Returns
+    -------
+    first, index : the first row of each kind, ascending; for every row, the place of its kind among those.
+    """
+    parts = parts_of(features)
+    looked_at: list[npt.NDArray[Any]] = [inputs.codes]
+    if parts & {"amount", "starter"}:  # the starter looks at amounts
+        looked_at += [size_of(inputs.amounts), inputs.amounts < 0]
+    if "starter" in parts:
+        looked_at.append(inputs.keys)
+    if "date" in parts:
+        looked_at.append(inputs.days)
+    if "account" in parts:
+        looked_at.append(inputs.accounts)
+    index = np.zeros(len(inputs), dtype=np.intp)
+    for values in looked_at:
+        _, place = np.unique(values, return_inverse=True)
+        _, first, index = np.unique(index * (len(inputs) + 1) + place, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(order.size)
+    return first[order], rank[index]
 
 
 @dataclass(frozen=True)
@@ -122,7 +149,7 @@ class FeatureSpace:
                 columns = None
         if not dense:
             dense.append(np.zeros((len(inputs), 0), dtype=np.float32))
-        return Design(np.concatenate(dense, axis=1), columns, n_shared=self.center.size)
+        return Design(np.concatenate(dense, axis=1), columns, texts=inputs.codes, n_shared=self.center.size)
 
     def tensors(self) -> Tensors:
         """Everything learned, by name."""

@@ -28,6 +28,7 @@ class Inputs:
     days : int32 (n,), proleptic ordinals, 0 where there is none.
     accounts : n names, "" where there is none.
     keys : uint64 (n,), equal for descriptions that differ in digits and case at most.
+    codes : int64 (n,), equal for rows with equal texts, whose embeddings are then equal too.
     """
 
     embeddings: FloatMatrix
@@ -36,9 +37,10 @@ class Inputs:
     days: npt.NDArray[np.int32]
     accounts: npt.NDArray[np.object_]
     keys: npt.NDArray[np.uint64]
+    codes: npt.NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        parts = (self.embeddings, self.texts, self.amounts, self.days, self.accounts, self.keys)
+        parts = (self.embeddings, self.texts, self.amounts, self.days, self.accounts, self.keys, self.codes)
         lengths = {len(part) for part in parts}
         if len(lengths) != 1:
             raise ValueError(f"Inputs of different lengths: {sorted(lengths)}.")
@@ -54,8 +56,10 @@ class Inputs:
         accounts: Sequence[str] | None = None,
         keys: npt.NDArray[np.uint64] | None = None,
     ) -> Inputs:
-        """Inputs of which some parts may be unknown for every row."""
+        """Inputs of which some parts may be unknown for every row; without texts, no two rows count as equal."""
         n = embeddings.shape[0]
+        places: dict[str, int] = {}
+        equal = range(n) if texts is None else (places.setdefault(text, len(places)) for text in texts)
         return cls(
             embeddings=embeddings,
             texts=np.array([""] * n if texts is None else list(texts), dtype=object),
@@ -63,6 +67,7 @@ class Inputs:
             days=np.zeros(n, dtype=np.int32) if days is None else days,
             accounts=np.array([""] * n if accounts is None else list(accounts), dtype=object),
             keys=np.zeros(n, dtype=np.uint64) if keys is None else keys,
+            codes=np.fromiter(equal, dtype=np.int64),
         )
 
     def __len__(self) -> int:
@@ -77,10 +82,8 @@ class Inputs:
     @cached_property
     def distinct_texts(self) -> tuple[list[str], npt.NDArray[np.intp]]:
         """The texts without repeats, and each row's place among them."""
-        # NumPy's strings would give every row the length of the longest.
-        places: dict[str, int] = {}
-        index = np.fromiter((places.setdefault(text, len(places)) for text in self.texts), np.intp, len(self))
-        return list(places), index
+        _, first, index = np.unique(self.codes, return_index=True, return_inverse=True)
+        return self.texts[first].tolist(), index
 
     def remembered(self, who: object, say: Callable[[Inputs], FloatMatrix]) -> FloatMatrix:
         """What someone says of the rows, asked once; rows that are taken afterwards keep it."""
@@ -99,6 +102,7 @@ class Inputs:
             self.days[rows],
             self.accounts[rows],
             self.keys[rows],
+            self.codes[rows],
         )
         if "ngrams" in self.__dict__:
             taken.__dict__["ngrams"] = self.ngrams[rows]
@@ -117,12 +121,14 @@ class Design:
     dense : float32 (n, n_dense)
     sparse : float32 CSR (n, n_sparse), or None where there are no such features.
     offset : float32 (n, n_labels), or None: added to the logits as it is, not multiplied with a weight.
-    n_shared : the first dense columns, which like the sparse ones are the same for all rows of a text.
+    texts : int64 (n,), or None: rows with equal numbers have the first `n_shared` dense columns, and the sparse ones,
+        in common.
     """
 
     dense: FloatMatrix
     sparse: sparse.csr_matrix | None = None
     offset: FloatMatrix | None = None
+    texts: npt.NDArray[np.int64] | None = None
     n_shared: int = 0
 
     @property
@@ -139,5 +145,6 @@ class Design:
             self.dense[rows],
             None if self.sparse is None else self.sparse[rows],
             None if self.offset is None else self.offset[rows],
+            None if self.texts is None else self.texts[rows],
             self.n_shared,
         )

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from scipy import sparse
 from torch.nn import functional
@@ -20,6 +19,8 @@ TOLERANCE = 5e-7
 _HISTORY = 10
 _LINE_SEARCH_TRIALS = 30
 _DIRECTIONS = 128  # along which the curvature is known; half of them save time and cost iterations
+_ROUNDING = 1e-6  # of the largest spread: less than that is what rounding leaves where there is none
+_SPARSE_COST = 10  # times that of a dense product, per number that is not 0
 _FEWER = 0.75  # of the labels: worth copying what is left of them
 
 
@@ -47,7 +48,7 @@ def minimize(
     l2: float,
     on_iteration: Callable[[int, Callable[[], Iterate]], None],
     offset: torch.Tensor | None = None,
-    n_shared: int = 0,
+    texts: tuple[torch.Tensor, int] | None = None,
 ) -> Iterate:
     """Minimize, per label, sum(mass * cross-entropy) + l2 / 2 * |w|^2; the intercept is free.
 
@@ -65,13 +66,14 @@ def minimize(
         Mass of the "yes" and of all judged cells. A label that lacks either verdict stays at weights and intercept 0.
     offset : float32, shape (n, n_labels), optional
         Added to every logit; not fitted.
-    n_shared : the first columns of X that rows with equal sparse columns have in common, as a rule: such rows are
-        multiplied once.
+    texts : int64 (n,) and a number, optional
+        Rows with equal integers have so many of the first columns of X, and all sparse columns, in common: then what
+        they have in common is multiplied once.
     on_iteration : called with the number of iterations done and a function that gives the iterate
         May raise to stop.
     """
     importance = mass.amax(1, keepdim=True)
-    space = _Weights.of(X, importance) if columns is None else _Rows.of(X, columns, importance, n_shared)
+    space = _Weights.of(X, importance) if columns is None else _Texts.of(X, columns, importance, texts)
     n_labels = mass.shape[1]
     total, total_positive = mass.sum(0, dtype=torch.float64), positive.sum(0, dtype=torch.float64)
     n_cells = float(total.sum().clamp_min(1e-30))
@@ -163,6 +165,12 @@ class _Vector:
         """Scale every label by its own factor, or every weight by its own."""
         return self._with(self.own * factor, lambda: self.image * factor)
 
+    def plus(self, other: _Vector, factor: torch.Tensor) -> _Vector:
+        """Add a multiple of another, for every label its own."""
+        return self._with(
+            torch.addcmul(self.own, other.own, factor), lambda: torch.addcmul(self.image, other.image, factor)
+        )
+
     def _with(self, own: torch.Tensor, image: Callable[[], torch.Tensor]) -> _Vector:
         return _Vector(own, own if self.image is self.own else image())
 
@@ -231,118 +239,130 @@ class _Weights:
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """Weights as combinations of rows.
+class _Texts:
+    """Weights as combinations of the texts' columns, and the weights of the `rest`, the rows' other columns.
 
-    Rows with equal texts have the columns of the text in common: `dense` and `columns` are of texts, `text` is each
-    row's, `rest` has the rows' other columns. `directions` (n, k) are combinations of rows whose weights are
-    orthogonal and of length 1. Along them rows, weighted by importance, have the `spread`; along all others
-    `spread_left` on average.
+    Rows with equal texts have the columns of the text in common; `text` (n,) is each row's and `product` gives the
+    texts' inner products with each other times a matrix. `directions` (n_weights - 1, k) are orthogonal and of length
+    1. Along them rows, weighted by importance, have the `spread`; along all others `spread_left` on average.
     """
 
     dense: torch.Tensor
-    columns: sparse.csr_matrix
     columns_transposed: sparse.csr_matrix
+    product: Callable[[torch.Tensor], torch.Tensor]
     text: torch.Tensor
     rest: torch.Tensor
     importance: torch.Tensor
-    directions: torch.Tensor
-    directions_image: torch.Tensor
+    directions: _Vector
     spread: torch.Tensor
     spread_left: float
 
     @classmethod
-    def of(cls, X: torch.Tensor, columns: sparse.csr_matrix, importance: torch.Tensor, n_shared: int) -> _Rows:
-        text, first = _distinct(X[:, :n_shared].numpy(), columns)
-        n = X.shape[0]
-        empty = torch.empty(n, 0)
-        rows = cls(
-            dense=X[first, :n_shared],
-            columns=columns[first.numpy()],
-            columns_transposed=columns[first.numpy()].T.tocsr(),
+    def of(
+        cls,
+        X: torch.Tensor,
+        columns: sparse.csr_matrix,
+        importance: torch.Tensor,
+        texts: tuple[torch.Tensor, int] | None,
+    ) -> _Texts:
+        numbers, n_shared = texts or (torch.arange(X.shape[0]), X.shape[1])
+        _, first, text = (
+            torch.from_numpy(part) for part in np.unique(numbers.numpy(), return_index=True, return_inverse=True)
+        )
+        dense, columns = X[first, :n_shared], columns[first.numpy()]
+        nothing = torch.empty(first.shape[0] + X.shape[1] - n_shared, 0)
+        space = cls(
+            dense=dense,
+            columns_transposed=columns.T.tocsr(),
+            product=_inner_products(dense, columns),
             text=text,
-            rest=X[:, n_shared:],
+            rest=X[:, n_shared:].contiguous(),
             importance=importance,
-            directions=empty,
-            directions_image=empty,
+            directions=_Vector(nothing, nothing),
             spread=torch.empty(0),
             spread_left=0.0,
         )
-        squares = X.square().sum(1) + torch.from_numpy(np.asarray(columns.multiply(columns).sum(axis=1)).ravel())
-        return rows._with_directions(float(squares @ importance[:, 0]))
+        of_texts = dense.square().sum(1) + torch.from_numpy(np.asarray(columns.multiply(columns).sum(axis=1)).ravel())
+        squares = of_texts[text] + space.rest.square().sum(1)
+        return space._with_directions(float(squares @ importance[:, 0]))
 
-    def _with_directions(self, whole_spread: float) -> _Rows:
+    def _with_directions(self, whole_spread: float) -> _Texts:
         """Find the directions of largest spread by subspace iteration (Halko, Martinsson & Tropp 2011)."""
-        n = self.text.shape[0]
-        k = min(_DIRECTIONS, n // 4)
+        n, n_rows = self.n_weights - 1, self.importance.shape[0]
+        k = min(_DIRECTIONS, n // 4, n_rows // 4)
         root = self.importance.sqrt()
-        some = torch.randn(n, k + 8, generator=torch.Generator().manual_seed(0)) * root
+
+        def weigh(by_row: torch.Tensor) -> _Vector:
+            return self._vector_without_bias(self._adjoint_without_bias(root * by_row))
+
+        some = torch.randn(n_rows, min(k + 8, n_rows), generator=torch.Generator().manual_seed(0)) * root
         for _ in range(2):
-            some = torch.linalg.qr(root * self._product(root * some)).Q
-        image = self._product(root * some)
-        spread, mixed = torch.linalg.eigh(((root * some).T @ image).double())
+            some = torch.linalg.qr(root * self._logits_without_bias(weigh(some))).Q
+        found = weigh(some)
+        spread, mixed = torch.linalg.eigh((found.own.T @ found.image).double())
         spread, mixed = spread[-k:] if k else spread[:0], mixed[:, mixed.shape[1] - k :]
-        length = spread.clamp_min(1e-12).sqrt()
-        mixed = (mixed / length).float()
+        known = spread > _ROUNDING * spread.amax() if k else spread > 0
+        spread, mixed = spread[known], (mixed[:, known] / spread[known].sqrt()).float()
         left = max(whole_spread - float(spread.sum()), 0.0) / max(n - k, 1)
         return replace(
             self,
-            directions=root * (some @ mixed),
-            directions_image=image @ mixed,
+            directions=_Vector(found.own @ mixed, found.image @ mixed),
             spread=spread.float()[:, None],
             spread_left=min([left, *spread[:1].tolist()]),
         )
 
     @property
     def n_weights(self) -> int:
-        return int(self.text.shape[0]) + 1
+        return int(self.dense.shape[0] + self.rest.shape[1]) + 1
 
     def vector(self, own: torch.Tensor) -> _Vector:
-        return _Vector(own, torch.cat([self._product(own[:-1]), own[-1:]]))
+        return self._vector_without_bias(own)
 
     def logits(self, w: _Vector) -> torch.Tensor:
-        return w.image[:-1] + w.image[-1]
+        return self._logits_without_bias(w) + w.image[-1]
 
     def adjoint(self, slope_z: torch.Tensor) -> _Vector:
-        return self.vector(torch.cat([slope_z, slope_z.sum(0, keepdim=True)]))
+        return self.vector(torch.cat([self._adjoint_without_bias(slope_z), slope_z.sum(0, keepdim=True)]))
 
     def solve(self, vector: _Vector, curvature: torch.Tensor, l2: float) -> _Vector:
         elsewhere = 1.0 / (self.spread_left * curvature + l2)
-        along = (1.0 / (self.spread * curvature + l2) - elsewhere) * (self.directions.T @ vector.image[:-1])
+        along = (1.0 / (self.spread * curvature + l2) - elsewhere) * (self.directions.own.T @ vector.image[:-1])
         bias = vector.own[-1:] / (self.importance.sum() * curvature).clamp_min(1e-12)
-        own = torch.cat([vector.own[:-1] * elsewhere + self.directions @ along, bias])
-        return _Vector(own, torch.cat([vector.image[:-1] * elsewhere + self.directions_image @ along, bias]))
+        own = torch.cat([torch.addmm(vector.own[:-1] * elsewhere, self.directions.own, along), bias])
+        return _Vector(own, torch.cat([torch.addmm(vector.image[:-1] * elsewhere, self.directions.image, along), bias]))
 
     def weights(self, own: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        of_texts = self._sums(own[:-1])
-        dense = torch.cat([self.dense.T @ of_texts, self.rest.T @ own[:-1]])
-        return dense, torch.from_numpy(self.columns_transposed @ of_texts.numpy())
+        n_texts = self.dense.shape[0]
+        dense = torch.cat([self.dense.T @ own[:n_texts], own[n_texts:-1]])
+        return dense, torch.from_numpy(self.columns_transposed @ own[:n_texts].numpy())
 
-    def _product(self, by_row: torch.Tensor) -> torch.Tensor:
-        """The rows' inner products with each other times `by_row`, (n, n_labels)."""
-        of_texts = self._sums(by_row)
+    def _vector_without_bias(self, own: torch.Tensor) -> _Vector:
+        n_texts = self.dense.shape[0]
+        return _Vector(own, torch.cat([self.product(own[:n_texts]), own[n_texts:]]))
+
+    def _logits_without_bias(self, w: _Vector) -> torch.Tensor:
+        n_texts = self.dense.shape[0]
+        return torch.addmm(w.image[:n_texts][self.text], self.rest, w.image[n_texts : self.n_weights - 1])
+
+    def _adjoint_without_bias(self, by_row: torch.Tensor) -> torch.Tensor:
+        of_texts = torch.zeros(self.dense.shape[0], by_row.shape[1]).index_add_(0, self.text, by_row)
+        return torch.cat([of_texts, self.rest.T @ by_row])
+
+
+def _inner_products(dense: torch.Tensor, columns: sparse.csr_matrix) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Of rows with each other, times a matrix; all at once while that is the smaller work."""
+    n, d = dense.shape
+    transposed = columns.T.tocsr()
+    if n <= 2 * (d + _SPARSE_COST * columns.nnz / max(n, 1)):
+        gram = torch.from_numpy((columns @ transposed).toarray()).addmm_(dense, dense.T)
+        return lambda by_text: gram @ by_text
+
+    def product(by_text: torch.Tensor) -> torch.Tensor:
         # SciPy's product is four times as fast here as that of PyTorch's sparse tensors.
-        product = torch.from_numpy(self.columns @ (self.columns_transposed @ of_texts.numpy()))
-        product.addmm_(self.dense, self.dense.T @ of_texts)
-        return torch.addmm(product[self.text], self.rest, self.rest.T @ by_row)
+        sparse_part = torch.from_numpy(columns @ (transposed @ by_text.numpy()))
+        return sparse_part.addmm_(dense, dense.T @ by_text)
 
-    def _sums(self, by_row: torch.Tensor) -> torch.Tensor:
-        """Sums over the rows of each text."""
-        if self.dense.shape[0] == by_row.shape[0]:
-            return by_row
-        return torch.zeros(self.dense.shape[0], by_row.shape[1]).index_add_(0, self.text, by_row)
-
-
-def _distinct(dense: npt.NDArray[np.float32], columns: sparse.csr_matrix) -> tuple[torch.Tensor, torch.Tensor]:
-    """Number the distinct rows in order of appearance: each row's number, and the first row of each."""
-    places: dict[bytes, int] = {}
-    numbers = []
-    for row in range(columns.shape[0]):
-        part = slice(columns.indptr[row], columns.indptr[row + 1])
-        content = dense[row].tobytes() + columns.indices[part].tobytes() + columns.data[part].tobytes()
-        numbers.append(places.setdefault(content, len(places)))
-    index = np.array(numbers, dtype=np.int64)
-    return torch.from_numpy(index), torch.from_numpy(np.unique(index, return_index=True)[1])
+    return product
 
 
 @dataclass(frozen=True)
@@ -413,11 +433,11 @@ def _inverse_hessian_times(
     alphas = []
     for step in reversed(history):
         alpha = step.rho * step.moved.dot(q).float()
-        q = q - step.change * alpha
+        q = q.plus(step.change, -alpha)
         alphas.append(alpha)
     q = first_guess(q)
     for step, alpha in zip(history, reversed(alphas), strict=True):
-        q = q + step.moved * (alpha - step.rho * step.change.dot(q).float())
+        q = q.plus(step.moved, alpha - step.rho * step.change.dot(q).float())
     return q
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from tagger.errors import BundleError, TrainingError
-from tagger.learning.features import FeatureSpace
+from tagger.learning.features import FeatureSpace, distinct_rows
 from tagger.learning.inputs import Design, Inputs
 from tagger.learning.metrics import BoolMatrix, FloatMatrix, IntVector
 from tagger.learning.names import NamePrior
@@ -99,23 +99,25 @@ class Model:
             names = NamePrior.fit(inputs.embeddings, label_embeddings, counts, recipe.name_reliance)
             # Before the first example, what was rejected says less of where a label belongs than its name does.
             judged = judged & (counts > 0)
-        X = _design(space, names, starter, inputs, y_true.shape[1])
+        first, index = distinct_rows(inputs, recipe.features)
+        X = _design(space, names, starter, inputs.take(first), y_true.shape[1])
 
-        fitted: npt.NDArray[np.bool_] = np.ones(X.n_rows, dtype=np.bool_)
+        fitted: npt.NDArray[np.bool_] = np.ones(len(inputs), dtype=np.bool_)
         scored: Validation | None = None
         if recipe.head.early_stopping and feedforward:
             fitted = grouped_folds(groups, y_true, judged, _HELD_OUT, recipe.seed) != 0
             if not fitted.any():
                 raise TrainingError("Early stopping needs at least two different descriptions.")
-            scored = Validation(X.take(~fitted), y_true[~fitted], judged[~fitted])
+            scored = Validation(X.take(index[~fitted]), y_true[~fitted], judged[~fitted])
         elif validation is not None and on_epoch is not None:
             scored = Validation(_design(space, names, starter, validation[0], y_true.shape[1]), *validation[1:])
         head = fit_head(
-            X if fitted.all() else X.take(fitted),
+            X,
             y_true[fitted],
             judged[fitted],
             recipe.head,
             recipe.seed,
+            index=index[fitted],
             on_epoch=on_epoch,
             cancelled=cancelled,
             validation=scored,
@@ -144,9 +146,10 @@ class Model:
         """The same before the sigmoid: float32 (n, n_labels)."""
         out = np.empty((len(inputs), self.head.n_labels), dtype=np.float32)
         for start in range(0, len(inputs), _ROWS_AT_ONCE):
-            rows = slice(start, start + _ROWS_AT_ONCE)
-            X = _design(self.space, self.names, self.starter, inputs.take(rows), self.head.n_labels)
-            out[rows] = self.head.logits(X)
+            some = inputs.take(slice(start, start + _ROWS_AT_ONCE))
+            first, index = distinct_rows(some, self.features + ("" if self.starter is None else "+starter"))
+            X = _design(self.space, self.names, self.starter, some.take(first), self.head.n_labels)
+            out[start : start + _ROWS_AT_ONCE] = self.head.logits(X)[index]
         return out
 
     def tensors(self) -> Tensors:

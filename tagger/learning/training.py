@@ -25,7 +25,7 @@ Tensors = dict[str, npt.NDArray[np.generic]]
 IMAGINED_NEGATIVES = 10.0
 IMAGINED_POSITIVES = 0.01
 
-ITERATIONS_PER_REPORT = 5  # of the logistic head
+ITERATIONS_PER_REPORT = 10  # of the logistic head
 # Rows. The products of a small batch are too short to divide: threads mostly wait for each other, and beside a browser
 # that keeps the cores busy they take ten times as long as one thread does.
 SMALL_BATCH = 256
@@ -151,6 +151,7 @@ def fit_head(
     settings: HeadSettings,
     seed: int,
     *,
+    index: npt.NDArray[np.intp] | None = None,
     on_epoch: OnEpoch | None = None,
     cancelled: Cancelled | None = None,
     validation: Validation | None = None,
@@ -159,12 +160,15 @@ def fit_head(
 
     Parameters
     ----------
-    X : of n_transactions rows
+    X : Design
         Dense columns centered, their root mean square about 1. Only the logistic head takes sparse ones.
     y_true, judged : bool arrays, shape (n_transactions, n_labels)
         Cells where `judged` is False contribute nothing.
     seed : int
         Decides initial weights, order and dropout of the feed-forward head; the logistic head needs none.
+    index : (n_transactions,), each transaction's row of X, optional
+        Most transactions repeat a description; the objective is the same at a fraction of the work. Without it every
+        transaction has its own row.
     validation : Validation, optional
         Scored for the reports; early stopping goes by it and needs it.
 
@@ -182,7 +186,9 @@ def fit_head(
     ValueError
         If shapes do not fit, an input is not finite, or early stopping has no validation rows.
     """
-    _check(X, y_true, judged)
+    if index is None:
+        index = np.arange(X.n_rows)
+    _check(X, y_true, judged, index)
     if settings.early_stopping and settings.kind == "feedforward" and validation is None:
         raise ValueError("Early stopping needs validation rows.")
     mass = judged.astype(np.float32)
@@ -201,11 +207,13 @@ def fit_head(
     # takes a second on an idle machine took a minute on a busy one.
     spare = max(1, torch.get_num_threads() - 1)
     if settings.kind == "logistic":
-        with _threads(spare):
-            module, sparse_weight = _fit_logistic(X, y_true, mass, settings, watch)
+        row, nothing = torch.from_numpy(index), torch.zeros(X.n_rows, mass.shape[1])
+        positives, cells = (nothing.index_add(0, row, torch.from_numpy(part)) for part in (mass * y_true, mass))
+        with threads(spare):
+            module, sparse_weight = _fit_logistic(X, positives, cells, settings, watch)
     else:
-        with _threads(1 if batch_size(settings, X.n_rows) <= SMALL_BATCH else spare):
-            module, sparse_weight = _fit_feedforward(X, y_true, mass, settings, watch, seed=seed), None
+        with threads(1 if batch_size(settings, index.size) <= SMALL_BATCH else spare):
+            module, sparse_weight = _fit_feedforward(X.take(index), y_true, mass, settings, watch, seed=seed), None
     with torch.no_grad():
         learned = torch.from_numpy(~constant)
         module.output.weight *= learned[:, None]
@@ -346,17 +354,16 @@ class _Best:
 
 
 def _fit_logistic(
-    design: Design, y_true: BoolMatrix, mass: FloatMatrix, settings: HeadSettings, watch: _Watch
+    design: Design, positive: torch.Tensor, mass: torch.Tensor, settings: HeadSettings, watch: _Watch
 ) -> tuple[Head, FloatMatrix | None]:
     if settings.l2 is None:
         raise ValueError("The penalty is not resolved.")
-    rows, positive, all_mass = _collapse(design, y_true, mass)
 
     def head_of(now: Iterate) -> FittedHead:
         with torch.device("meta"):
-            module = build_head(settings, design.dense.shape[1], y_true.shape[1])
+            module = build_head(settings, design.dense.shape[1], mass.shape[1])
         module.load_state_dict({"output.weight": now.weight.T.contiguous(), "output.bias": now.bias}, assign=True)
-        return FittedHead(settings, module, None if rows.sparse is None else now.sparse_weight.numpy())
+        return FittedHead(settings, module, None if design.sparse is None else now.sparse_weight.numpy())
 
     def report(now: Iterate, n_epochs: int) -> None:
         watch.report(-(-now.iteration // ITERATIONS_PER_REPORT), n_epochs, now.loss, head_of(now).logits)
@@ -367,53 +374,23 @@ def _fit_logistic(
             report(iterate(), MAX_ITERATIONS // ITERATIONS_PER_REPORT)
 
     end = minimize(
-        _tensor(rows.dense),
-        rows.sparse,
+        _tensor(design.dense),
+        design.sparse,
         positive,
-        all_mass,
+        mass,
         l2=settings.l2,
         on_iteration=on_iteration,
-        offset=_offset(rows),
-        n_shared=rows.n_shared,
+        offset=_offset(design),
+        texts=None if design.texts is None else (torch.from_numpy(design.texts), design.n_shared),
     )
     report(end, max(1, -(-end.iteration // ITERATIONS_PER_REPORT)))
     head = head_of(end)
     return head.module, head.sparse_weight
 
 
-def _collapse(design: Design, y_true: BoolMatrix, mass: FloatMatrix) -> tuple[Design, torch.Tensor, torch.Tensor]:
-    """Distinct rows, with the mass of their positives and of all their cells.
-
-    The objective is the same at a fraction of the work, since most transactions repeat a description.
-    """
-    numbers: dict[bytes, int] = {}
-    code = np.array([numbers.setdefault(row, len(numbers)) for row in _contents(design)], dtype=np.int64)
-    positive = mass * y_true
-    if len(numbers) == design.n_rows:
-        return design, torch.from_numpy(positive), torch.from_numpy(mass)
-    index = torch.from_numpy(code)
-    _, first = np.unique(code, return_index=True)
-    empty = torch.zeros(len(numbers), mass.shape[1])
-    return (
-        design.take(first),
-        empty.index_add(0, index, torch.from_numpy(positive)),
-        empty.index_add(0, index, torch.from_numpy(mass)),
-    )
-
-
-def _contents(design: Design) -> Iterator[bytes]:
-    """Each row as bytes that equal rows share."""
-    columns = design.sparse
-    for row in range(design.n_rows):
-        content = design.dense[row].tobytes()
-        if columns is not None:
-            part = slice(columns.indptr[row], columns.indptr[row + 1])
-            content += columns.indices[part].tobytes() + columns.data[part].tobytes()
-        yield content if design.offset is None else content + design.offset[row].tobytes()
-
-
 @contextmanager
-def _threads(n_threads: int) -> Iterator[None]:
+def threads(n_threads: int) -> Iterator[None]:
+    """Let PyTorch use so many cores for one product."""
     before = torch.get_num_threads()
     torch.set_num_threads(n_threads)
     try:
@@ -432,11 +409,11 @@ def _balance(y_true: BoolMatrix, positive: npt.NDArray[np.float64], negative: np
     return np.where(y_true, for_yes, for_no).astype(np.float32)
 
 
-def _check(X: Design, y_true: BoolMatrix, judged: BoolMatrix) -> None:
-    if X.dense.ndim != 2 or y_true.shape != judged.shape or y_true.ndim != 2 or X.n_rows != y_true.shape[0]:
-        raise ValueError(f"Shapes do not fit: {X.dense.shape}, {y_true.shape}, {judged.shape}.")
-    if not X.n_rows or not y_true.shape[1]:
-        raise TrainingError(f"Nothing to learn from: {X.n_rows} transactions, {y_true.shape[1]} labels.")
+def _check(X: Design, y_true: BoolMatrix, judged: BoolMatrix, index: npt.NDArray[np.intp]) -> None:
+    if X.dense.ndim != 2 or y_true.shape != judged.shape or y_true.ndim != 2 or index.shape != y_true.shape[:1]:
+        raise ValueError(f"Shapes do not fit: {X.dense.shape}, {index.shape}, {y_true.shape}, {judged.shape}.")
+    if not index.size or not y_true.shape[1]:
+        raise TrainingError(f"Nothing to learn from: {index.size} transactions, {y_true.shape[1]} labels.")
     if not np.isfinite(X.dense).all():
         raise ValueError("An input is not finite.")
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tagger.learning.training import EpochReport
 
 MEASURED_ON = "out-of-fold"
-FOLD_STEPS = 100  # of the progress bar
+FIT_STEPS = 100  # of the progress bar
 
 
 @dataclass(frozen=True)
@@ -251,11 +251,11 @@ def fit(
     kept : int64 (n_rows,), folds of an earlier training that stay; -1 for rows that had none.
     """
     # torch is imported where it is used: most screens need none of it.
-    from tagger.learning.crossfit import chosen_on, cross_fitted_predictions, out_of_fold  # noqa: PLC0415
-    from tagger.learning.model import Model  # noqa: PLC0415
+    from tagger.learning.crossfit import chosen_on, cross_fitted_predictions, fit_and_score  # noqa: PLC0415
 
     progress.stage("Training")
-    oof = out_of_fold(
+    told = _Told(progress, recipe.n_folds)
+    model, oof = fit_and_score(
         inputs,
         data.y_true,
         data.judged,
@@ -265,18 +265,7 @@ def fit(
         starter=starter,
         kept=kept,
         cancelled=progress.cancelled,
-        on_epoch=lambda report: _tell(progress, report, recipe.n_folds),
-    )
-    progress.report(recipe.n_folds * FOLD_STEPS, (recipe.n_folds + 1) * FOLD_STEPS, "Training on everything")
-    model = Model.fit(
-        inputs,
-        data.y_true,
-        data.judged,
-        recipe,
-        groups=data.groups,
-        label_embeddings=label_embeddings,
-        starter=starter,
-        cancelled=progress.cancelled,
+        on_epoch=told,
     )
     progress.stage("Choosing thresholds")
     chooser = parse_chooser(recipe.thresholds)
@@ -311,13 +300,20 @@ def folds_of_current(store: Store, view: View, data: TrainingSet, recipe: Recipe
     return np.array([fold_of.get(view.columns.ids[row], -1) for row in data.rows.tolist()], dtype=np.int64)
 
 
-def _tell(progress: Progress, report: EpochReport, n_folds: int) -> None:
-    fold = report.fold or 0
-    done = fold * FOLD_STEPS + FOLD_STEPS * report.epoch // report.n_epochs
-    f1 = "" if report.validation_f1 is None else f" · F1 {report.validation_f1:.2f}"
-    message = f"Training fold {fold + 1} of {n_folds} · epoch {report.epoch} of {report.n_epochs}{f1}"
-    progress.report(done, (n_folds + 1) * FOLD_STEPS, message)
-    progress.curve.append(asdict(report))
+class _Told:
+    """Progress over fits that run side by side: those that leave out a fold, and the one on everything."""
+
+    def __init__(self, progress: Progress, n_folds: int) -> None:
+        self._progress, self._n_fits = progress, n_folds + 1
+        self._steps: dict[int | None, int] = {}
+
+    def __call__(self, report: EpochReport) -> None:
+        self._steps[report.fold] = FIT_STEPS * report.epoch // report.n_epochs
+        steps = list(self._steps.values())
+        n_done = sum(step == FIT_STEPS for step in steps)
+        self._progress.report(sum(steps), self._n_fits * FIT_STEPS, f"Training · {n_done} of {self._n_fits} fits done")
+        if report.fold is not None:
+            self._progress.curve.append(asdict(report))
 
 
 def since_last_run(store: Store) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from toys import ToyEncoder
 
 from tagger.errors import CancelledError, TrainingError
-from tagger.learning.crossfit import OutOfFold, cross_fitted_predictions, out_of_fold
+from tagger.learning.crossfit import OutOfFold, cross_fitted_predictions, fit_and_score, out_of_fold
 from tagger.learning.inputs import Inputs
 from tagger.learning.lexical import Lexicon, hashed
 from tagger.learning.metrics import score_labels, summarize
@@ -127,6 +129,44 @@ def test_watching_a_training_does_not_change_it():
 def test_a_stopped_job_says_so():
     with pytest.raises(CancelledError):
         out_of_fold(*tokens(n_groups=10), LOGISTIC, cancelled=lambda: True)
+
+
+def test_fits_side_by_side_are_those_that_come_one_after_the_other():
+    inputs, y_true, judged, groups = tokens(n_groups=60)
+    alone = out_of_fold(inputs, y_true, judged, groups, LOGISTIC)
+    by_itself = Model.fit(inputs, y_true, judged, LOGISTIC, groups=groups)
+    torch.set_num_threads(4)  # the fixture sets it back
+    model, beside = fit_and_score(inputs, y_true, judged, groups, LOGISTIC)
+    assert torch.get_num_threads() == 4
+    assert np.array_equal(beside.y_prob, alone.y_prob)
+    assert np.array_equal(beside.y_seen, alone.y_seen)
+    assert np.array_equal(model.probabilities(inputs), by_itself.probabilities(inputs))
+
+
+@pytest.mark.parametrize("n_threads", [1, 4])
+def test_a_fit_that_fails_stops_the_others_and_is_what_one_hears_of(n_threads):
+    inputs, y_true, judged, groups = tokens()
+    told = []
+
+    def fail_in_the_second_fold(report):
+        told.append(report.fold)
+        if report.fold == 1:
+            raise MemoryError("no more")
+
+    torch.set_num_threads(n_threads)
+    with pytest.raises(MemoryError, match="no more"):
+        fit_and_score(inputs, y_true, judged, groups, LOGISTIC, on_epoch=fail_in_the_second_fold)
+    assert not [each.name for each in threading.enumerate() if "Pool" in each.name]
+
+
+def test_a_stop_asked_for_while_fits_run_side_by_side_is_heard_by_all():
+    inputs, y_true, judged, groups = tokens()
+    asked = threading.Event()
+    torch.set_num_threads(4)
+    with pytest.raises(CancelledError):
+        fit_and_score(
+            inputs, y_true, judged, groups, LOGISTIC, on_epoch=lambda report: asked.set(), cancelled=asked.is_set
+        )
 
 
 def test_one_description_alone_cannot_be_scored():

@@ -14,6 +14,7 @@ from tagger.learning.features import (
     DATE_LENGTH,
     LEXICAL_LENGTH,
     FeatureSpace,
+    distinct_rows,
 )
 from tagger.learning.inputs import Inputs
 from tagger.learning.lexical import Lexicon, hashed
@@ -230,6 +231,47 @@ def test_weekdays_and_days_of_the_month_are_those_of_the_calendar():
         assert row[:7] == pytest.approx([float(place == day.weekday()) for place in range(7)])
         expected = [np.exp(-(((day.day - near) / 3) ** 2)) for near in (1, 6, 11, 16, 21, 26, 31)]
         assert row[7:] == pytest.approx(expected, abs=1e-6)
+
+
+# Equal rows -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("features", SUMS)
+def test_rows_are_told_apart_by_what_a_head_looks_at_and_by_nothing_else(features):
+    few = inputs(n=12)
+    times = np.random.default_rng(1).integers(0, 12, 200)
+    rows = few.take(times)
+    # Neither cents nor rows that are unlike in something else make a difference of their own.
+    rows = replace(rows, amounts=rows.amounts * 1.0001)
+    first, index = distinct_rows(rows, features)
+    designs = full(FeatureSpace.fit(rows, features, reduce=False).transform(rows))
+    assert np.array_equal(designs[first][index], designs)
+    assert first.size == np.unique(times).size
+    assert np.all(np.diff(first) > 0)
+    assert np.array_equal(np.unique(index), np.arange(first.size))
+
+
+@pytest.mark.parametrize(
+    ("features", "part", "values", "n_distinct"),
+    [
+        ("lexical", "amounts", np.array([1.0, -1.0, 500.0, np.nan]), 1),
+        ("lexical+amount", "amounts", np.array([1.0, -1.0, 500.0, np.nan]), 4),
+        ("lexical+amount", "amounts", np.array([100.0, 100.5, 101.0, -100.0]), 2),
+        ("lexical+starter", "amounts", np.array([1.0, -1.0, np.nan, np.nan]), 3),
+        ("lexical+amount", "keys", np.arange(4, dtype=np.uint64), 1),
+        ("lexical+starter", "keys", np.arange(4, dtype=np.uint64), 4),
+        ("lexical+date", "days", np.array([0, 738_000, 738_001, 0], dtype=np.int32), 3),
+        ("lexical+account", "accounts", np.array(["", "joint", "joint", "own"], dtype=object), 3),
+    ],
+)
+def test_each_part_tells_rows_apart_where_it_is_looked_at(features, part, values, n_distinct):
+    rows = Inputs.of(np.zeros((4, 2), dtype=np.float32), ["TESCO"] * 4)
+    assert distinct_rows(replace(rows, **{part: values}), features)[0].size == n_distinct
+
+
+def test_rows_whose_texts_are_unknown_are_never_equal():
+    rows = Inputs.of(np.zeros((3, 2), dtype=np.float32))
+    assert distinct_rows(rows, "both")[0].tolist() == [0, 1, 2]
 
 
 # Accounts -------------------------------------------------------------------------------------------------------------

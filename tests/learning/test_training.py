@@ -90,6 +90,16 @@ def test_a_row_counts_as_often_as_it_is_repeated():
         assert objective(weight[label], bias[label], X.dense, y, 1.0, times) == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.parametrize("settings", [LOGISTIC, FEEDFORWARD], ids=["logistic", "feedforward"])
+def test_transactions_that_share_a_row_count_as_if_each_had_its_own(settings):
+    X, y_true, judged = case(n=240, judged_share=0.8)
+    index = np.random.default_rng(0).integers(0, 60, 240)
+    few = X.take(np.arange(60))
+    shared = fit_head(few, y_true, judged, settings, 0, index=index)
+    own = fit_head(few.take(index), y_true, judged, settings, 0)
+    assert shared.logits(X) == pytest.approx(own.logits(X), abs=2e-3)
+
+
 def test_equal_inputs_may_carry_different_answers():
     X = Design(np.zeros((10, 2), dtype=np.float32))
     y_true = np.array([[row < 3] for row in range(10)])
