@@ -18,7 +18,8 @@ MAX_ITERATIONS = 200  # a bound only; a few dozen are usual
 TOLERANCE = 5e-7
 _HISTORY = 10
 _LINE_SEARCH_TRIALS = 30
-_DIRECTIONS = 128  # along which the curvature is known; half of them save time and cost iterations
+_DIRECTIONS = 64  # along which the curvature is known; twice as many save iterations and cost time
+_LOOKS = (0, 4, 20)  # iterations that find out what it is: it changes much at first, and later little
 _ROUNDING = 1e-6  # of the largest spread: less than that is what rounding leaves where there is none
 _SPARSE_COST = 10  # times that of a dense product, per number that is not 0
 _FEWER = 0.75  # of the labels: worth copying what is left of them
@@ -54,9 +55,9 @@ def minimize(
 
     One L-BFGS (Liu & Nocedal 1989, doi:10.1007/BF01589116) runs all labels' problems side by side. Labels share the
     matrix products and nothing else: each has its own history, step and end, and leaves when it is done. The first
-    guess of the inverse Hessian knows the directions in which rows vary most and, of every iteration, the curvature of
-    the loss. Sparse columns outnumber rows several times; then weights are kept as the combination of rows that they
-    are (Kimeldorf & Wahba 1971), so that a step costs what the rows cost.
+    guess of the inverse Hessian is exact within the few directions in which rows vary most. Sparse columns outnumber
+    rows several times; then weights are kept as the combination of rows that they are (Kimeldorf & Wahba 1971), so
+    that a step costs what the rows cost.
 
     Parameters
     ----------
@@ -102,7 +103,9 @@ def minimize(
     for iteration in range(MAX_ITERATIONS):
         on_iteration(iteration, iterate)
         curvature_z = problem.curvature(slope_z)
-        first_guess = problem.first_guess(curvature_z)
+        if iteration in _LOOKS:
+            known = _inverse_hessians(space.directions_z, curvature_z, l2)
+        first_guess = problem.first_guess(curvature_z, known)
         direction = _inverse_hessian_times(gradient, history, first_guess) * -active.float()
         slope = direction.dot(gradient)
         active &= -slope / 2 > TOLERANCE * value
@@ -127,7 +130,7 @@ def minimize(
         active &= length > 0
         if 0 < active.sum() <= _FEWER * active.numel():
             iterate()  # keeps what leaves
-            problem = problem.take(active)
+            problem, known = problem.take(active), known[active]
             there, z, slope_z, value = there[active], z[:, active], slope_z[:, active], value[active]
             w, gradient = w.take(active), gradient.take(active)
             history = deque((step.take(active) for step in history), maxlen=_HISTORY)
@@ -194,8 +197,15 @@ class _Space(Protocol):
     def adjoint(self, slope_z: torch.Tensor) -> _Vector:
         """What a derivative by every logit is by every weight."""
 
-    def solve(self, vector: _Vector, curvature: torch.Tensor, l2: float) -> _Vector:
-        """Divide by the Hessian if every row's loss had its importance as curvature, times the label's `curvature`."""
+    @property
+    def directions_z(self) -> torch.Tensor:
+        """Logits, (n, k + 1), of some orthogonal weights of length 1, and of the intercept."""
+
+    def solve(self, vector: _Vector, curvature: torch.Tensor, l2: float, known: torch.Tensor) -> _Vector:
+        """Divide by a Hessian whose inverse is `known`, (n_labels, k + 1, k + 1), within the space's directions.
+
+        In all others, as if every row's loss had its importance as curvature, times the label's `curvature`.
+        """
 
     def weights(self, own: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Weights of the dense and of the sparse columns."""
@@ -203,7 +213,7 @@ class _Space(Protocol):
 
 @dataclass(frozen=True)
 class _Weights:
-    """Weights of dense columns, in the basis in which columns do not vary together."""
+    """Weights of dense columns, in the basis in which columns do not vary together, those that vary most last."""
 
     dense: torch.Tensor
     basis: torch.Tensor
@@ -213,8 +223,7 @@ class _Weights:
     @classmethod
     def of(cls, X: torch.Tensor, importance: torch.Tensor) -> _Weights:
         spread, basis = torch.linalg.eigh((X.T @ (X * importance)).double())
-        whole = torch.cat([spread.clamp_min(0.0), importance.sum(dtype=torch.float64)[None]])
-        return cls(X @ basis.float(), basis.float(), whole.float(), importance)
+        return cls(X @ basis.float(), basis.float(), spread.clamp_min(0.0).float(), importance)
 
     @property
     def n_weights(self) -> int:
@@ -229,10 +238,19 @@ class _Weights:
     def adjoint(self, slope_z: torch.Tensor) -> _Vector:
         return self.vector(torch.cat([self.dense.T @ slope_z, slope_z.sum(0, keepdim=True)]))
 
-    def solve(self, vector: _Vector, curvature: torch.Tensor, l2: float) -> _Vector:
-        hessian = self.spread[:, None] * curvature
-        hessian[:-1] += l2
-        return self.vector(vector.own / hessian.clamp_min(1e-12))
+    @property
+    def directions_z(self) -> torch.Tensor:
+        k = self._n_known
+        return torch.cat([self.dense[:, self.dense.shape[1] - k :], torch.ones(self.dense.shape[0], 1)], dim=1)
+
+    def solve(self, vector: _Vector, curvature: torch.Tensor, l2: float, known: torch.Tensor) -> _Vector:
+        left = self.n_weights - 1 - self._n_known
+        solved = torch.einsum("lij,jl->il", known, vector.own[left:])
+        return self.vector(torch.cat([vector.own[:left] / (self.spread[:left, None] * curvature + l2), solved]))
+
+    @property
+    def _n_known(self) -> int:
+        return min(_DIRECTIONS, int(self.dense.shape[1]))
 
     def weights(self, own: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return self.basis @ own[:-1], torch.empty(0, own.shape[1])
@@ -244,7 +262,8 @@ class _Texts:
 
     Rows with equal texts have the columns of the text in common; `text` (n,) is each row's and `product` gives the
     texts' inner products with each other times a matrix. `directions` (n_weights - 1, k) are orthogonal and of length
-    1. Along them rows, weighted by importance, have the `spread`; along all others `spread_left` on average.
+    1, and rows, weighted by importance, vary most along them: they have the logits `directions_z` (n, k + 1), the last
+    of which is the intercept's. Along all others they have the `spread_left` on average.
     """
 
     dense: torch.Tensor
@@ -254,7 +273,7 @@ class _Texts:
     rest: torch.Tensor
     importance: torch.Tensor
     directions: _Vector
-    spread: torch.Tensor
+    directions_z: torch.Tensor
     spread_left: float
 
     @classmethod
@@ -279,7 +298,7 @@ class _Texts:
             rest=X[:, n_shared:].contiguous(),
             importance=importance,
             directions=_Vector(nothing, nothing),
-            spread=torch.empty(0),
+            directions_z=torch.empty(X.shape[0], 0),
             spread_left=0.0,
         )
         of_texts = dense.square().sum(1) + torch.from_numpy(np.asarray(columns.multiply(columns).sum(axis=1)).ravel())
@@ -304,10 +323,11 @@ class _Texts:
         known = spread > _ROUNDING * spread.amax() if k else spread > 0
         spread, mixed = spread[known], (mixed[:, known] / spread[known].sqrt()).float()
         left = max(whole_spread - float(spread.sum()), 0.0) / max(n - k, 1)
+        directions = _Vector(found.own @ mixed, found.image @ mixed)
         return replace(
             self,
-            directions=_Vector(found.own @ mixed, found.image @ mixed),
-            spread=spread.float()[:, None],
+            directions=directions,
+            directions_z=torch.cat([self._logits_without_bias(directions), torch.ones(n_rows, 1)], dim=1),
             spread_left=min([left, *spread[:1].tolist()]),
         )
 
@@ -324,10 +344,11 @@ class _Texts:
     def adjoint(self, slope_z: torch.Tensor) -> _Vector:
         return self.vector(torch.cat([self._adjoint_without_bias(slope_z), slope_z.sum(0, keepdim=True)]))
 
-    def solve(self, vector: _Vector, curvature: torch.Tensor, l2: float) -> _Vector:
+    def solve(self, vector: _Vector, curvature: torch.Tensor, l2: float, known: torch.Tensor) -> _Vector:
         elsewhere = 1.0 / (self.spread_left * curvature + l2)
-        along = (1.0 / (self.spread * curvature + l2) - elsewhere) * (self.directions.own.T @ vector.image[:-1])
-        bias = vector.own[-1:] / (self.importance.sum() * curvature).clamp_min(1e-12)
+        parts = torch.cat([self.directions.own.T @ vector.image[:-1], vector.own[-1:]])
+        solved = torch.einsum("lij,jl->il", known, parts)
+        along, bias = solved[:-1] - parts[:-1] * elsewhere, solved[-1:]
         own = torch.cat([torch.addmm(vector.own[:-1] * elsewhere, self.directions.own, along), bias])
         return _Vector(own, torch.cat([torch.addmm(vector.image[:-1] * elsewhere, self.directions.image, along), bias]))
 
@@ -365,6 +386,16 @@ def _inner_products(dense: torch.Tensor, columns: sparse.csr_matrix) -> Callable
     return product
 
 
+def _inverse_hessians(z: torch.Tensor, curvature_z: torch.Tensor, l2: float) -> torch.Tensor:
+    """Invert each label's Hessian within directions that have the logits `z`, the last being the intercept."""
+    hessians = torch.stack([(z * each[:, None]).T @ z for each in curvature_z.T])
+    diagonal = hessians.diagonal(dim1=1, dim2=2)
+    diagonal[:, :-1] += l2
+    diagonal[:, -1].clamp_(min=1e-12)
+    inverse: torch.Tensor = torch.linalg.inv(hessians.double())
+    return inverse.float()
+
+
 @dataclass(frozen=True)
 class _Problem:
     """What is minimized, for some labels."""
@@ -392,10 +423,10 @@ class _Problem:
         """The objective's derivative by every weight."""
         return self.space.adjoint(slope_z) + w * self._penalties()
 
-    def first_guess(self, curvature_z: torch.Tensor) -> Callable[[_Vector], _Vector]:
-        """A guess of the inverse Hessian, given the loss's curvature by every logit."""
+    def first_guess(self, curvature_z: torch.Tensor, known: torch.Tensor) -> Callable[[_Vector], _Vector]:
+        """A guess of the inverse Hessian, given the loss's curvature by every logit; see `_Space.solve`."""
         curvature = curvature_z.sum(0) / self.space.importance.sum()
-        return lambda vector: self.space.solve(vector, curvature, self.l2)
+        return lambda vector: self.space.solve(vector, curvature, self.l2, known)
 
     def penalty_of(self, one: _Vector, other: _Vector) -> torch.Tensor:
         """The penalty's inner product per label; half of it with itself is the penalty."""
