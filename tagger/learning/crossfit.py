@@ -112,16 +112,16 @@ def out_of_fold(
     )
     done = itertools.count(1)
 
-    def fit(fold: int, stop: Cancelled) -> Model:
-        model = fits.of_fold(fold, None if spaces is None else spaces.get(fold), on_epoch, stop)
+    def fit(fold: int, stop: Cancelled) -> _Fit:
+        fit = fits.of_fold(fold, None if spaces is None else spaces.get(fold), on_epoch, stop)
         if progress is not None:
             progress(next(done), fits.n_folds)
-        return model
+        return fit
 
-    models = fits.side_by_side(list(range(fits.n_folds)), fit, cancelled)
+    of_folds = fits.side_by_side(list(range(fits.n_folds)), fit, cancelled)
     if spaces is not None:
-        spaces.update({fold: model.space for fold, model in enumerate(models)})
-    return fits.predictions(models)
+        spaces.update({fold: each.model.space for fold, each in enumerate(of_folds)})
+    return fits.predictions(of_folds)
 
 
 def fit_and_score(
@@ -145,12 +145,21 @@ def fit_and_score(
         inputs, y_true, judged, groups, recipe, label_embeddings=label_embeddings, starter=starter, kept=kept
     )
 
-    def fit(fold: int | None, stop: Cancelled) -> Model:
+    def fit(fold: int | None, stop: Cancelled) -> _Fit:
         return fits.of_everything(on_epoch, stop) if fold is None else fits.of_fold(fold, None, on_epoch, stop)
 
     # The largest first, for the shortest wait at the end.
-    everything, *models = fits.side_by_side([None, *range(fits.n_folds)], fit, cancelled)
-    return everything, fits.predictions(models)
+    everything, *of_folds = fits.side_by_side([None, *range(fits.n_folds)], fit, cancelled)
+    return everything.model, fits.predictions(of_folds)
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """A model, and what it says of the rows it did not see and of those that repeat; see `OutOfFold`."""
+
+    model: Model
+    y_prob: FloatMatrix
+    y_seen: FloatMatrix
 
 
 @dataclass(frozen=True)
@@ -165,6 +174,7 @@ class _Fits:
     label_embeddings: FloatMatrix | None
     starter: Starter | None
     folds: IntVector
+    repeated: IntVector
 
     @classmethod
     def of(
@@ -189,15 +199,16 @@ class _Fits:
             _ = inputs.ngrams  # once for all folds
         if starter is not None and "starter" in parts_of(recipe.features):
             starter.offset(inputs, y_true.shape[1])  # asked once for all folds
-        return cls(inputs, y_true, judged, groups, recipe, label_embeddings, starter, folds)
+        return cls(inputs, y_true, judged, groups, recipe, label_embeddings, starter, folds, repeated_rows(groups))
 
     @property
     def n_folds(self) -> int:
         return int(self.folds.max()) + 1
 
-    def of_fold(self, fold: int, space: FeatureSpace | None, on_epoch: OnEpoch | None, stop: Cancelled) -> Model:
+    def of_fold(self, fold: int, space: FeatureSpace | None, on_epoch: OnEpoch | None, stop: Cancelled) -> _Fit:
         out = self.folds == fold
-        return Model.fit(
+        held_out = self.inputs.take(out)
+        model = Model.fit(
             self.inputs.take(~out),
             self.y_true[~out],
             self.judged[~out],
@@ -207,12 +218,13 @@ class _Fits:
             starter=self.starter,
             on_epoch=None if on_epoch is None else _in_fold(on_epoch, fold),
             cancelled=stop,
-            validation=None if on_epoch is None else (self.inputs.take(out), self.y_true[out], self.judged[out]),
+            validation=None if on_epoch is None else (held_out, self.y_true[out], self.judged[out]),
             space=space,
         )
+        return _Fit(model, model.probabilities(held_out), model.probabilities(self.inputs.take(self.repeated)))
 
-    def of_everything(self, on_epoch: OnEpoch | None, stop: Cancelled) -> Model:
-        return Model.fit(
+    def of_everything(self, on_epoch: OnEpoch | None, stop: Cancelled) -> _Fit:
+        model = Model.fit(
             self.inputs,
             self.y_true,
             self.judged,
@@ -223,10 +235,12 @@ class _Fits:
             on_epoch=on_epoch,
             cancelled=stop,
         )
+        nothing = np.empty((0, self.y_true.shape[1]), dtype=np.float32)
+        return _Fit(model, nothing, nothing)
 
     def side_by_side(
-        self, folds: Sequence[Fold], fit: Callable[[Fold, Cancelled], Model], cancelled: Cancelled | None
-    ) -> list[Model]:
+        self, folds: Sequence[Fold], fit: Callable[[Fold, Cancelled], _Fit], cancelled: Cancelled | None
+    ) -> list[_Fit]:
         """One fit per core where a fit runs on one core alone: threads within it mostly wait for each other.
 
         The feed-forward head draws from one generator for the whole process, and many rows take much memory; such
@@ -237,7 +251,7 @@ class _Fits:
         def stop() -> bool:
             return failed.is_set() or (cancelled is not None and cancelled())
 
-        def attempt(fold: Fold) -> Model:
+        def attempt(fold: Fold) -> _Fit:
             if stop():
                 raise CancelledError("Training was stopped.")
             try:
@@ -263,15 +277,11 @@ class _Fits:
             raise next((error for error in wrong if not isinstance(error, CancelledError)), wrong[0])
         return [each.result() for each in fits]
 
-    def predictions(self, models: Sequence[Model]) -> OutOfFold:
+    def predictions(self, of_folds: Sequence[_Fit]) -> OutOfFold:
         y_prob = np.empty(self.y_true.shape, dtype=np.float32)
-        repeated = repeated_rows(self.groups)
-        y_seen = np.empty((self.n_folds, repeated.size, self.y_true.shape[1]), dtype=np.float32)
-        for fold, model in enumerate(models):
-            out = self.folds == fold
-            y_prob[out] = model.probabilities(self.inputs.take(out))
-            y_seen[fold] = model.probabilities(self.inputs.take(repeated))
-        return OutOfFold(y_prob, self.folds, repeated, y_seen)
+        for fold, each in enumerate(of_folds):
+            y_prob[self.folds == fold] = each.y_prob
+        return OutOfFold(y_prob, self.folds, self.repeated, np.stack([each.y_seen for each in of_folds]))
 
 
 def repeated_rows(groups: IntVector) -> IntVector:
