@@ -46,14 +46,38 @@ def listed(page: AppTest) -> list[dict]:
     return [row for day in json.loads(component.proto.json)["days"] for row in day["rows"]]
 
 
-def test_the_lists_are_choices_beside_the_queue_with_their_counts(opened, doubtful):
+def test_opening_review_works_nothing_out_and_offers_the_lists_beside_the_queue(opened, doubtful, monkeypatch):
+    monkeypatch.setattr(quality, "find", None)  # not there to be called
+    for address in ({}, {"order": "queue"}):
+        assert review(opened, **address).selectbox(key="order").options == [
+            "Newest first",
+            "What to label next",
+            "Likely errors",
+            "Equal rows, different tags",
+            "Tags nearly the same",
+            "Tags that never win",
+        ]
+
+
+def test_the_lists_are_worked_out_once_when_one_is_opened(opened, doubtful, monkeypatch):
+    looked = []
+    whole = quality.find
+
+    def find(store, view):
+        looked.append(whole(store, view))
+        return looked[-1]
+
+    monkeypatch.setattr(quality, "find", find)
     page = review(opened)
-    found = quality.find(doubtful, doubtful.view())
-    options = page.selectbox(key="order").options
-    assert options[:2] == ["Newest first", "What to label next"]
-    assert f"Likely errors ({len(found.slips.picks)})" in options
-    assert f"Equal rows, different tags ({len(found.conflicts.picks)})" in options
-    assert f"Tags nearly the same ({len(found.pairs)})" in options
+    page.selectbox(key="order").set_value("errors").run()
+    (found,) = looked
+    assert [row["id"] for row in listed(page)] == list(found.slips.ids)
+    for order in ("alike", "newest", "conflicts"):
+        page.selectbox(key="order").set_value(order).run()
+        assert not page.exception
+        assert page.selectbox(key="order").value == order
+    assert [row["id"] for row in listed(page)] == list(found.conflicts.ids)
+    assert len(looked) == 1
 
 
 def test_a_new_store_is_offered_no_empty_list(opened):
@@ -98,6 +122,43 @@ def test_two_names_for_one_thing_are_offered_to_be_merged(opened, doubtful):
     page.button(key="merge_0").click().run()
     assert any("Every row with **fuels** gets **fuel** instead" in each.value for each in page.markdown)
     assert "Merge into fuel" in [each.label for each in page.button]
+
+
+def keep_all_pairs(store: Store) -> int:
+    pairs = quality.find(store, store.view()).pairs
+    for pair in pairs:
+        quality.keep_both(store, pair)
+    return len(pairs)
+
+
+def test_a_pair_that_is_kept_stays_where_it_is_until_review_is_opened_again_and_can_be_taken_back(opened, doubtful):
+    page = review(opened, order="alike")
+    first, *others = quality.find(doubtful, doubtful.view()).pairs
+    assert not page.expander
+    page.button(key="keep_0").click().run()
+    found = quality.find(doubtful, doubtful.view())
+    assert (found.pairs, found.kept) == (tuple(others), (first,))
+    assert "**fuels** (1 row) and **fuel**" in page.markdown[0].value
+    assert [each.label for each in page.button if each.key.endswith("_0")] == ["Undo"]
+    page.button(key="undo_0").click().run()
+    assert [each.label for each in page.button if each.key.endswith("_0")] == ["Show rows", "Merge", "Keep both"]
+    assert quality.find(doubtful, doubtful.view()).kept == ()
+
+
+def test_kept_pairs_stand_apart_and_can_be_listed_again(opened, doubtful):
+    n_pairs = keep_all_pairs(doubtful)
+    page = review(opened, order="alike")
+    assert [each.value for each in page.info] == ["Nothing left here."]
+    (kept,) = page.expander
+    assert kept.label == f"Kept ({n_pairs})"
+    assert "**fuels** (1 row) and **fuel**" in kept.markdown[0].value
+    kept.button(key="undo_0").click().run()
+    assert not page.exception
+    assert page.button(key="keep_0").label == "Keep both"
+    again = review(opened, order="alike")
+    assert again.expander[0].label == f"Kept ({n_pairs - 1})"
+    assert "**fuels** (1 row) and **fuel**" in again.markdown[0].value
+    assert again.button(key="keep_0").label == "Keep both"
 
 
 def test_the_rows_of_a_pair_can_be_looked_at(opened, doubtful):
