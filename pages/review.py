@@ -12,14 +12,13 @@ from tagger.ui.components.transaction_list import WIDTH, EmptyText, ListPage, tr
 state = session.open_page("Review")
 widgets.job_status(state, ("import", "tag"))
 view = state.store.view()
-findings = state.pin(view.rows_of, lambda: quality.find(state.store, view), place="findings")
 with st.container(width=WIDTH, gap="xsmall"):
-    asked = filters.asked_for(view, findings)
-    doubted = second_look.rows_of(findings, asked.order)
-    done = None if doubted is None else quality.checked(state.store, view)
+    asked = filters.asked_for(view)
     if asked.order in filters.OF_TAGS:
-        second_look.tags(findings, asked.order, state)
+        second_look.tags(view, asked.order, state)
         st.stop()
+    doubted = second_look.rows_of(view, asked.order, state)
+    done = None if doubted is None else quality.checked(state.store, view)
     if doubted is not None and done is not None:
         wanted = quality.within(view, doubted, asked.rows)
         ids, n_open = wanted.ids, sum(each not in done for each in wanted.ids)

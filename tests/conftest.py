@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, create_engine, event
 from toys import NO_STARTER, ToyEncoder
 from toys import one_thread as on_one_thread
 
@@ -13,7 +15,41 @@ from tagger.config import Settings
 from tagger.services.importing import Upload, import_files
 from tagger.services.progress import Progress
 from tagger.services.store import Store
+from tagger.storage import database
 from tagger.transactions.layout import ReadOptions
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database as the migrations make it."""
+    path = tmp_path_factory.mktemp("empty") / "tagger.db"
+    engine = create_engine(f"sqlite:///{path}")
+    database.migrate(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture(autouse=True)
+def light_databases(empty_database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Databases and bundles that are quick to make; what is about making them overrides this.
+
+    A new database begins as a copy of a migrated one, and nothing waits for the disk: a test need not outlive a power
+    cut, and on a busy disk one wait takes seconds.
+    """
+    migrate = database.migrate
+
+    def begin(engine: Engine, revision: str = "head") -> None:
+        @event.listens_for(engine, "connect")
+        def _do_not_wait(connection, _record) -> None:
+            connection.execute("PRAGMA synchronous=OFF")
+
+        path = Path(engine.url.database)
+        if revision == "head" and not path.exists():
+            shutil.copy(empty_database, path)
+        migrate(engine, revision)
+
+    monkeypatch.setattr(database, "migrate", begin)
+    monkeypatch.setattr("os.fsync", lambda descriptor: None)
 
 
 @pytest.fixture

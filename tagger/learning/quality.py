@@ -21,6 +21,7 @@ FLOOR = 0.02
 ALIKE_ROWS = 0.8  # of the rows with either label have both
 MIN_ALIKE = 5  # rows with either label; of fewer, all may be alike by chance
 ALIKE_PROBABILITIES = 0.7
+_AT_ONCE = 10_000  # rows whose probabilities stay in the processor's cache while all pairs of labels are compared
 ALIKE_NAMES = 0.85  # "grocery" and "groceries" reach .75 as they stand, 1 without their endings
 
 
@@ -30,11 +31,11 @@ class Others:
 
     Attributes
     ----------
-    n_yes, n_judged : int64 (n, n_labels); the row's own verdict is not among them.
+    n_yes, n_judged : int32 (n, n_labels); the row's own verdict is not among them.
     """
 
-    n_yes: npt.NDArray[np.int64]
-    n_judged: npt.NDArray[np.int64]
+    n_yes: npt.NDArray[np.int32]
+    n_judged: npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -61,16 +62,19 @@ def others(y_true: BoolMatrix, judged: BoolMatrix, groups: IntVector) -> Others:
     y_true, judged : bool (n, n_labels)
     groups : int64 (n,), equal numbers for equal descriptions.
     """
-    _, place = np.unique(groups, return_inverse=True)
-    said_yes = (y_true & judged).astype(np.int64)
-    was_judged = judged.astype(np.int64)
-    counts = []
-    order = np.argsort(place, kind="stable")
-    starts = np.searchsorted(place[order], np.arange(int(place.max(initial=-1)) + 1))
-    for each in (said_yes, was_judged):
-        sums = np.add.reduceat(each[order], starts, axis=0) if starts.size else each
-        counts.append(sums[place] - each)
-    return Others(*counts)
+    _, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    # Most cells are judged "no": counting the others touches few.
+    n_yes = _among_others(y_true & judged, place, sizes.size)
+    n_missing = _among_others(~judged, place, sizes.size)
+    return Others(n_yes, (sizes[place, np.newaxis] - 1).astype(np.int32) - n_missing)
+
+
+def _among_others(cells: BoolMatrix, place: npt.NDArray[np.intp], n_groups: int) -> npt.NDArray[np.int32]:
+    """Int32 (n, n_labels): how many of the other rows of a row's group have a cell."""
+    n_labels = cells.shape[1]
+    rows, columns = np.nonzero(cells)
+    counts = np.bincount(place[rows] * n_labels + columns, minlength=n_groups * n_labels)
+    return counts.astype(np.int32).reshape(n_groups, n_labels)[place] - cells
 
 
 def confidence(y_true: BoolMatrix, judged: BoolMatrix, y_prob: FloatMatrix, equal: Others) -> Float64Matrix:
@@ -131,8 +135,8 @@ def alike(y_true: BoolMatrix, judged: BoolMatrix, y_prob: FloatMatrix, names: li
     -------
     The surest pairs first: equal names, then those that share most rows, then most probability.
     """
-    yes = (y_true & judged).astype(np.float64)
-    known = judged.astype(np.float64)
+    yes = (y_true & judged).astype(np.float32)  # exact up to 16 million rows
+    known = judged.astype(np.float32)
     both = yes.T @ yes
     has_first = yes.T @ known  # rows with the first label on which the second is judged, too
     either = has_first + has_first.T - both
@@ -162,12 +166,14 @@ def _shared(y_prob: FloatMatrix) -> Float64Matrix:
     known = ~np.isnan(y_prob)
     columns = np.flatnonzero(known.any(axis=0))
     by_label = np.ascontiguousarray(y_prob[known.any(axis=1)][:, columns].T)
-    result = np.full((y_prob.shape[1], y_prob.shape[1]), np.nan)
+    least = np.zeros((columns.size, columns.size))
+    for part in np.array_split(by_label, by_label.shape[1] // _AT_ONCE + 1, axis=1):
+        for place in range(columns.size):
+            least[place, place + 1 :] += np.minimum(part[place], part[place + 1 :]).sum(axis=1)
     sums = by_label.sum(axis=1, dtype=np.float64)
-    for place, column in enumerate(columns.tolist()):
-        least = np.minimum(by_label[place], by_label[place + 1 :]).sum(axis=1, dtype=np.float64)
-        most = sums[place] + sums[place + 1 :] - least
-        result[column, columns[place + 1 :]] = np.divide(least, most, out=np.zeros(least.size), where=most > 0)
+    most = np.add.outer(sums, sums) - least
+    result = np.full((y_prob.shape[1], y_prob.shape[1]), np.nan)
+    result[np.ix_(columns, columns)] = np.divide(least, most, out=np.zeros_like(least), where=most > 0)
     return result
 
 

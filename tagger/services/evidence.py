@@ -90,6 +90,9 @@ def out_of_fold_rows(view: View, bundle: Bundle) -> tuple[NDArray[np.intp], NDAr
     if ids is None:
         return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp)
     row_of = view.columns.row_of_id
-    rows = np.fromiter((row_of.get(bytes(each).hex(), -1) for each in ids), dtype=np.intp, count=len(ids))
+    width = 2 * ids.shape[1]
+    digits = np.ascontiguousarray(ids).tobytes().hex()  # all at once: one by one takes ten times as long
+    known = (row_of.get(digits[at : at + width], -1) for at in range(0, len(digits), width))
+    rows = np.fromiter(known, dtype=np.intp, count=len(ids))
     places = np.flatnonzero(rows >= 0)
     return rows[places], places

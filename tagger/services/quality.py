@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +16,9 @@ from tagger.learning.thresholds import MIN_POSITIVE_GROUPS
 from tagger.services.evidence import gather
 from tagger.services.queue import Pick, Queue
 from tagger.services.review import CHECK, Filter, matching
-from tagger.services.store import Store
+from tagger.services.store import Store, now
 from tagger.services.view import View
-from tagger.storage import judgements
+from tagger.storage import judgements, labels
 
 SIZE = 200  # rows, the most doubtful first; past them few are slips
 SHOWN = 10  # rows of each list on the command line
@@ -32,6 +32,7 @@ FEW, ALIKE, LOW = "few", "alike", "low"  # why a tag never wins
 class TagPair:
     """Two tags that nearly say the same; the first has fewer examples, so it is the one to merge into the second."""
 
+    label_ids: tuple[int, int]
     names: tuple[str, str]
     n_rows: tuple[int, int]
     n_both: int
@@ -58,11 +59,12 @@ class SilentTag:
 
 @dataclass(frozen=True)
 class Findings:
-    """All four lists, each with what deserves attention most first."""
+    """All four lists, each with what deserves attention most first; and the pairs of which both tags are meant."""
 
     slips: Queue
     conflicts: Queue
     pairs: tuple[TagPair, ...]
+    kept: tuple[TagPair, ...]
     silent: tuple[SilentTag, ...]
 
 
@@ -87,20 +89,54 @@ class _Judged:
 
 
 def find(store: Store, view: View) -> Findings:
-    """Look through everything judged. Rows that were confirmed again for being listed here are left out."""
+    """Look through everything judged.
+
+    Rows that were confirmed again for being listed here are left out, and so are pairs of which both tags are kept.
+    """
     found = _judged(store, view)
     with store.db.read() as connection:
         checked = judgements.confirmed_for(connection, CHECK)
         by_people = judgements.judged_by_people(connection, view.columns.pks[found.rows].tolist())
+        kept = labels.kept_pairs(connection)
     is_open = np.array([pk not in checked for pk in view.columns.pks[found.rows].tolist()], dtype=bool)
     alike = quality.alike(found.y_true, found.judged, found.y_prob, [label.name for label in view.labels])
-    pairs = [_pair(view, found, each) for each in alike]
+    n_rows = np.count_nonzero(found.y_true & found.judged, axis=0)
+    pairs = [_pair(view, each, n_rows) for each in alike]
+    open_pairs = tuple(pair for pair in pairs if _key(pair) not in kept)
     return Findings(
         slips=_slips(view, found, is_open, by_people),
         conflicts=_conflicts(view, found, is_open),
-        pairs=tuple(pairs),
-        silent=tuple(_silent(view, found, pairs)),
+        pairs=open_pairs,
+        kept=tuple(pair for pair in pairs if _key(pair) in kept),
+        silent=tuple(_silent(view, found, open_pairs)),
     )
+
+
+def keep_both(store: Store, pair: TagPair) -> None:
+    """Both tags are meant: do not list the pair again."""
+    _note(store, pair, is_kept=True)
+
+
+def list_again(store: Store, pair: TagPair) -> None:
+    """Take back that both are meant."""
+    _note(store, pair, is_kept=False)
+
+
+def is_kept(store: Store, pairs: Sequence[TagPair]) -> list[bool]:
+    """Of which pairs both tags are meant, as of now."""
+    with store.db.read() as connection:
+        kept = labels.kept_pairs(connection)
+    return [_key(pair) in kept for pair in pairs]
+
+
+def _note(store: Store, pair: TagPair, *, is_kept: bool) -> None:
+    with store.db.write() as connection:
+        labels.keep_pair(connection, pair.label_ids, is_kept=is_kept, author=store.settings.author, at=now())
+
+
+def _key(pair: TagPair) -> tuple[int, int]:
+    lower, higher = sorted(pair.label_ids)
+    return lower, higher
 
 
 def checked(store: Store, view: View) -> set[str]:
@@ -183,10 +219,10 @@ def _judged(store: Store, view: View) -> _Judged:
 
 def _slips(view: View, found: _Judged, is_open: NDArray[np.bool_], by_people: set[int]) -> Queue:
     confident = quality.confidence(found.y_true, found.judged, found.y_prob, found.equal)
-    doubtful = np.nan_to_num(confident, nan=1.0) <= DOUBTFUL
-    score = quality.suspicion(confident, found.y_true)
+    doubtful = confident <= DOUBTFUL
     places = np.flatnonzero(doubtful.any(axis=1) & is_open)
-    places = places[np.argsort(-score[places], kind="stable")][:SIZE]
+    score = quality.suspicion(confident[places], found.y_true[places])
+    places = places[np.argsort(-score, kind="stable")][:SIZE]
     picks = []
     for place in places.tolist():
         columns = [column for column in np.argsort(confident[place]).tolist() if doubtful[place, column]][:NAMED]
@@ -248,8 +284,8 @@ def _pick(view: View, found: _Judged, place: int, why: str, doubted: list[int]) 
     return Pick(view.columns.ids[found.rows[place]], CHECK, why, 1, labels)
 
 
-def _pair(view: View, found: _Judged, pair: AlikePair) -> TagPair:
-    n_rows = np.count_nonzero(found.y_true & found.judged, axis=0)
+def _pair(view: View, pair: AlikePair, n_rows: NDArray[np.intp]) -> TagPair:
+    """The pair with the rarer tag first; `n_rows` (n_labels,) have each tag."""
     first, second = sorted((pair.first, pair.second), key=lambda column: int(n_rows[column]))
     if pair.by_name:
         why = "Nearly the same name"
@@ -257,21 +293,22 @@ def _pair(view: View, found: _Judged, pair: AlikePair) -> TagPair:
         why = "Nearly the same rows"
     else:
         why = "The model cannot tell them apart"
-    names = (view.labels[first].name, view.labels[second].name)
-    return TagPair(names, (int(n_rows[first]), int(n_rows[second])), pair.n_both, why)
+    ids, names = (view.labels[first].id, view.labels[second].id), (view.labels[first].name, view.labels[second].name)
+    return TagPair(ids, names, (int(n_rows[first]), int(n_rows[second])), pair.n_both, why)
 
 
-def _silent(view: View, found: _Judged, pairs: list[TagPair]) -> list[SilentTag]:
+def _silent(view: View, found: _Judged, pairs: Sequence[TagPair]) -> list[SilentTag]:
     """Tags without a single right decision, those with the most rows first."""
     like: Mapping[str, str] = {name: pair.names[1 - at] for pair in pairs for at, name in enumerate(pair.names)}
-    said = np.where(found.y_true & found.judged, found.y_prob, np.nan)
+    has_it = found.y_true & found.judged
+    said = np.where(has_it, found.y_prob, np.nan)
     silent = []
     for column in np.flatnonzero(~np.isnan(said).all(axis=0)).tolist():
         label, threshold = view.labels[column], float(view.tagging.thresholds[column])
         highest = float(np.nanmax(said[:, column]))
         if highest >= threshold:
             continue
-        rows = np.flatnonzero((found.y_true & found.judged)[:, column])
+        rows = np.flatnonzero(has_it[:, column])
         n_descriptions = int(np.unique(found.groups[rows]).size)
         cause = ALIKE if label.name in like else FEW if n_descriptions < MIN_POSITIVE_GROUPS else LOW
         silent.append(

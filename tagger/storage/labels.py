@@ -127,6 +127,22 @@ def set_archived(connection: Connection, label_id: int, at: datetime | None) -> 
     connection.execute(update(schema.labels).where(schema.labels.c.id == label_id).values(archived_at=at))
 
 
+def keep_pair(connection: Connection, label_ids: tuple[int, int], *, is_kept: bool, author: str, at: datetime) -> None:
+    """Note whether two labels that nearly say the same are both meant; what was said of them last counts."""
+    lower, higher = sorted(label_ids)
+    connection.execute(
+        insert(schema.kept_pairs).values(lower_id=lower, higher_id=higher, is_kept=is_kept, author=author, at=at)
+    )
+
+
+def kept_pairs(connection: Connection) -> set[tuple[int, int]]:
+    """The pairs of labels that are both meant, the lower id first."""
+    table = schema.kept_pairs
+    rows = connection.execute(select(table.c.lower_id, table.c.higher_id, table.c.is_kept).order_by(table.c.seq))
+    newest = {(lower, higher): is_kept for lower, higher, is_kept in rows}
+    return {pair for pair, is_kept in newest.items() if is_kept}
+
+
 def drop_unused_labels(connection: Connection, *, batch_id: str | None = None, origin: str | None = None) -> None:
     """Remove the labels of a removed import, or of one origin, that no judgement ever touched."""
     labels = schema.labels

@@ -88,6 +88,19 @@ labels = Table(
     sqlite_autoincrement=True,  # else SQLite gives a removed label's id to the next one, and old runs would mistake it
 )
 
+# Two labels that nearly say the same: whether both are meant. The newest row of a pair counts. No foreign keys: a label
+# that nobody used may be removed, and its id is never given again.
+kept_pairs = Table(
+    "kept_pairs",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("lower_id", Integer, nullable=False),
+    Column("higher_id", Integer, nullable=False),
+    Column("is_kept", Boolean, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("at", DateTime, nullable=False),
+)
+
 # A version of the label set: which labels a confirmation covers. Labels born later are not judged by it.
 label_sets = Table(
     "label_sets",

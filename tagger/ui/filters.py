@@ -9,7 +9,6 @@ from datetime import date
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from tagger.services.quality import Findings
 from tagger.services.review import CONFIRMED_ONLY, EVERYTHING, OPEN, PAGE_SIZE, Filter
 from tagger.services.view import View
 from tagger.ui.messages import escape
@@ -37,15 +36,17 @@ class Asked:
     label_id: int | None = None
 
 
-def asked_for(view: View, findings: Findings) -> Asked:
+def asked_for(view: View) -> Asked:
     """The filter row, and what it asks for."""
     text = ""
-    if _asked_order() not in OF_TAGS:
+    if _asked_order() in OF_TAGS:
+        st.empty()  # holds the place of the search, else the old row below shows twice while a list is worked out
+    else:
         text = st.text_input(
             "Search", key="q", bind="query-params", placeholder="Search descriptions", label_visibility="collapsed"
         )
     row = st.container(horizontal=True, vertical_alignment="center")
-    order = _order(row, findings)
+    order = _order(row, view)
     label_id, state = None, None
     if order in OF_TAGS:
         return Asked(order=order)
@@ -123,21 +124,17 @@ def _asked_order() -> str:
     return order
 
 
-def _order(row: DeltaGenerator, findings: Findings) -> str:
-    """Which rows come first, or which list to work off."""
+def _order(row: DeltaGenerator, view: View) -> str:
+    """Which rows come first, or which list to work off.
+
+    Without counts: they would cost a look through everything that was judged whenever Review opens.
+    """
     now = _asked_order()
-    counts = {
-        SLIPS: len(findings.slips.picks),
-        CONFLICTS: len(findings.conflicts.picks),
-        PAIRS: len(findings.pairs),
-        SILENT: len(findings.silent),
-    }
-    # What has nothing in it is not offered, so that a new store shows two choices.
-    offered = [name for name in ORDERS if counts.get(name, 1) or name == now]
+    offered = [name for name in ORDERS if name in (NEWEST, QUEUE, now) or view.judged_rows.size]
     order: str = row.selectbox(
         "Work through",
         offered,
-        format_func=lambda name: f"{ORDERS[name]} ({counts[name]:,})" if name in counts else ORDERS[name],
+        format_func=ORDERS.__getitem__,
         key="order",
         label_visibility="collapsed",
         width=165 if now in (NEWEST, QUEUE) else 240,

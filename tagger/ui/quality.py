@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from tagger.services import labelset
+from tagger.services import labelset, quality
 from tagger.services.quality import ALIKE, FEW, Findings, SilentTag, TagPair
 from tagger.services.queue import Queue
+from tagger.services.store import Store
+from tagger.services.view import View
 from tagger.ui import messages
 from tagger.ui.filters import CONFLICTS, NEWEST, PAIRS, QUEUE, SLIPS
 from tagger.ui.session import Session
 from tagger.ui.widgets import counted
 
 
-def rows_of(findings: Findings, order: str) -> Queue | None:
+def _findings(view: View, session: Session) -> Findings:
+    """All lists: worked out when one of them is opened first, and kept as long as Review is open."""
+    with st.spinner("Looking through what was reviewed …"):
+        return session.pin(view.rows_of, lambda: quality.find(session.store, view), place="findings")
+
+
+def rows_of(view: View, order: str, session: Session) -> Queue | None:
     """The rows of a list that consists of rows."""
-    return {SLIPS: findings.slips, CONFLICTS: findings.conflicts}.get(order)
+    if order not in (SLIPS, CONFLICTS):
+        return None
+    findings = _findings(view, session)
+    return findings.slips if order == SLIPS else findings.conflicts
 
 
 def header(found: Queue, session: Session, *, n_open: int) -> None:
@@ -29,26 +40,54 @@ def header(found: Queue, session: Session, *, n_open: int) -> None:
         row.button("Look again", on_click=session.unpin)
 
 
-def tags(findings: Findings, order: str, session: Session) -> None:
+def tags(view: View, order: str, session: Session) -> None:
     """A list that consists of tags."""
+    findings = _findings(view, session)
     if order == PAIRS:
-        _pairs(findings.pairs, session)
+        _pairs(findings, session)
     else:
         _silent(findings.silent, session)
 
 
-def _pairs(pairs: Sequence[TagPair], session: Session) -> None:
-    st.caption("Merging lets every row with the first tag have the second one instead; no verdict is lost.")
-    for number, pair in enumerate(pairs):
-        rarer, other = map(messages.escape, pair.names)
-        row = _row(
-            f"**{rarer}** ({counted(pair.n_rows[0], 'row')}) and **{other}** ({counted(pair.n_rows[1], 'row')})",
-            f"{pair.why}; {counted(pair.n_both, 'row') if pair.n_both else 'no row'} with both.",
-        )
-        row.button("Show rows", key=f"rows_{number}", on_click=_show, args=(pair.names,))
-        if row.button("Merge", key=f"merge_{number}"):
-            _merge(session, *pair.names)
-    _nothing_left(pairs)
+def _pairs(findings: Findings, session: Session) -> None:
+    """Pairs to decide on, and beneath them those that were kept; a pair stays where it is while it is decided on."""
+    st.caption(
+        "Merging lets every row with the first tag have the second one instead; no verdict is lost. If both are "
+        "meant, keep both: the pair is not listed again."
+    )
+    pairs = [*findings.pairs, *findings.kept]
+    entries = list(enumerate(zip(pairs, quality.is_kept(session.store, pairs), strict=True)))
+    for number, (pair, is_kept) in entries[: len(findings.pairs)]:
+        _pair(number, pair, session, is_kept=is_kept)
+    _nothing_left(findings.pairs)
+    if findings.kept:
+        with st.expander(f"Kept ({len(findings.kept):,})"):
+            for number, (pair, is_kept) in entries[len(findings.pairs) :]:
+                _pair(number, pair, session, is_kept=is_kept)
+
+
+def _pair(number: int, pair: TagPair, session: Session, *, is_kept: bool) -> None:
+    rarer, other = map(messages.escape, pair.names)
+    row = _row(
+        f"**{rarer}** ({counted(pair.n_rows[0], 'row')}) and **{other}** ({counted(pair.n_rows[1], 'row')})",
+        f"{pair.why}; {counted(pair.n_both, 'row') if pair.n_both else 'no row'} with both.",
+    )
+    if is_kept:
+        row.markdown(":material/check: Both are kept.", width="content")
+        if row.button("Undo", key=f"undo_{number}"):
+            _decide(quality.list_again, session.store, pair)
+        return
+    row.button("Show rows", key=f"rows_{number}", on_click=_show, args=(pair.names,))
+    if row.button("Merge", key=f"merge_{number}"):
+        _merge(session, *pair.names)
+    if row.button("Keep both", key=f"keep_{number}"):
+        _decide(quality.keep_both, session.store, pair)
+
+
+def _decide(decision: Callable[[Store, TagPair], None], store: Store, pair: TagPair) -> None:
+    with messages.user_errors():
+        decision(store, pair)
+        st.rerun()
 
 
 def _silent(silent: Sequence[SilentTag], session: Session) -> None:

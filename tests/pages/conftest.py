@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
-from toys import NO_STARTER, ToyEncoder
+from toys import NO_STARTER, ToyEncoder, one_thread
 
 from tagger.config import Settings
 from tagger.services.encoding import Encoding
+from tagger.services.store import Store
 from tagger.ui import session
 
 ROOT = Path(__file__).parents[2]
+# Streamlit looks through all installed packages for components whenever a test opens a page, which takes half a second.
+scanned_once = cache(manifest_scanner.scan_component_manifests)
 
 
 @pytest.fixture(autouse=True)
@@ -25,9 +33,36 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(Encoding, "encoder", property(lambda self: ToyEncoder()))
     monkeypatch.setattr(Encoding, "family", ToyEncoder.family)
     monkeypatch.setattr(session, "FIRST_SCREEN", 3600.0)  # nothing is loaded behind the tests' back
+    monkeypatch.setattr(manifest_scanner, "scan_component_manifests", scanned_once)
     st.cache_resource.clear()
     yield
     st.cache_resource.clear()
+
+
+@pytest.fixture(scope="session")
+def _prepared_homes() -> dict[Callable[[Store], object], Path]:
+    return {}
+
+
+@pytest.fixture
+def prepared(
+    own_home: None, _prepared_homes: dict[Callable[[Store], object], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Callable[[Store], object]], Store]:
+    """`prepared(fill)`: this test's own copy of a store as `fill` leaves it, which is done once for all tests."""
+
+    def copy(fill: Callable[[Store], object]) -> Store:
+        settings = Settings.from_environment()
+        if fill not in _prepared_homes:
+            home = tmp_path_factory.mktemp("prepared") / "home"
+            store = Store(replace(settings, home=home))
+            with one_thread():
+                fill(store)
+            store.close()
+            _prepared_homes[fill] = home
+        shutil.copytree(_prepared_homes[fill], settings.home)
+        return Store(settings)
+
+    return copy
 
 
 @pytest.fixture
@@ -43,12 +78,26 @@ def opened() -> Callable[[str], AppTest]:
 
 
 @pytest.fixture
-def rows_of_list() -> Callable[[AppTest], list[str]]:
-    """`rows_of_list(page)`: the descriptions that Review hands to its list."""
+def review(opened: Callable[[str], AppTest]) -> Callable[..., AppTest]:
+    """`review(order="queue")`: Review at an address."""
 
-    def read(page: AppTest) -> list[str]:
+    def run(**address: str) -> AppTest:
+        page = AppTest.from_file(str(ROOT / "pages" / "review.py"), default_timeout=30)
+        for name, value in address.items():
+            page.query_params[name] = value
+        page.run()
+        assert not page.exception, page.exception
+        return page
+
+    return run
+
+
+@pytest.fixture
+def listed() -> Callable[[AppTest], list[dict[str, Any]]]:
+    """`listed(page)`: the rows that Review hands to its list."""
+
+    def read(page: AppTest) -> list[dict[str, Any]]:
         (component,) = [each for each in page.main if "BidiComponent" in type(each.proto).__name__]
-        days = json.loads(component.proto.json)["days"]
-        return [row["description"] for day in days for row in day["rows"]]
+        return [row for day in json.loads(component.proto.json)["days"] for row in day["rows"]]
 
     return read

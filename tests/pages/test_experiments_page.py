@@ -30,18 +30,25 @@ def button(page: AppTest, label: str):
 
 def filled(n_per_kind: int = 14) -> Store:
     store = Store(Settings.from_environment())
+    fill(store, n_per_kind)
+    return store
+
+
+def fill(store: Store, n_per_kind: int = 14) -> None:
     text = labelled_csv(n_per_kind) + "2024-04-01,TESCO groceries zzz,-9.99,\n"
     import_files(store, [Upload("bank.csv", text.encode())], Progress())
-    return store
+
+
+def fill_and_measure(store: Store) -> None:
+    fill(store)
+    training.train(store, Recipe(features="mean+lexical", thresholds="grid", n_folds=3), Progress(), promote_it=True)
+    experiments.measure(store, "grid", Progress())
 
 
 @pytest.fixture
-def measured() -> Store:
+def measured(prepared) -> Store:
     """Everything in the set that the page opens with, measured."""
-    store = filled()
-    training.train(store, Recipe(features="mean+lexical", thresholds="grid", n_folds=3), Progress(), promote_it=True)
-    experiments.measure(store, "grid", Progress())
-    return store
+    return prepared(fill_and_measure)
 
 
 def table(page: AppTest):

@@ -6,7 +6,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from toys import labelled_csv
 
-from tagger.config import Settings
 from tagger.errors import StorageError
 from tagger.learning.recipe import HeadSettings, Recipe
 from tagger.services import labelset, runs, training, tuning
@@ -21,15 +20,17 @@ def texts(page: AppTest) -> str:
     return "\n".join(element.value for element in [*page.markdown, *page.info, *page.caption, *page.subheader])
 
 
-@pytest.fixture
-def filled() -> Store:
-    """A labelled statement and one unlabelled row, tagged by a promoted run."""
-    store = Store(Settings.from_environment())
+def fill(store: Store) -> None:
     text = labelled_csv() + "2024-04-01,TESCO groceries zzz,-9.99,\n"
     import_files(store, [Upload("bank.csv", text.encode())], Progress())
     recipe = Recipe(head=HeadSettings(kind="logistic"), n_folds=3)
     training.train(store, recipe, Progress(), promote_it=True)
-    return store
+
+
+@pytest.fixture
+def filled(prepared) -> Store:
+    """A labelled statement and one unlabelled row, tagged by a promoted run."""
+    return prepared(fill)
 
 
 @pytest.mark.parametrize(

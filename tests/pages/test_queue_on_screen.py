@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from steps import confirm, do
+from steps import confirm, do, import_and_train
 from streamlit.testing.v1 import AppTest
-from toys import labelled_csv
 
-from tagger.config import Settings
 from tagger.learning.recipe import Recipe
 from tagger.services import curve, queue, training
 from tagger.services.importing import Upload, import_files
@@ -22,27 +20,14 @@ ROWS = [f"2024-04-{day:02d},{shop} {day * 'z'},-9.99," for day in range(1, 8) fo
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
+def open_rows(store: Store) -> None:
+    import_and_train(store, *ROWS)
+
+
 @pytest.fixture
-def filled() -> Store:
+def filled(prepared) -> Store:
     """60 labelled descriptions, 14 open ones, and a promoted run."""
-    store = Store(Settings.from_environment())
-    import_files(store, [Upload("bank.csv", (labelled_csv(20) + "\n".join(ROWS) + "\n").encode())], Progress())
-    training.train(store, Recipe(n_folds=3), Progress(), promote_it=True)
-    return store
-
-
-def review(opened, **address: str) -> AppTest:
-    page = AppTest.from_file(opened("review")._script_path, default_timeout=30)
-    for name, value in address.items():
-        page.query_params[name] = value
-    page.run()
-    assert not page.exception, page.exception
-    return page
-
-
-def listed(page: AppTest) -> list[dict]:
-    (component,) = [each for each in page.main if "BidiComponent" in type(each.proto).__name__]
-    return [row for day in json.loads(component.proto.json)["days"] for row in day["rows"]]
+    return prepared(open_rows)
 
 
 def captions(page: AppTest) -> str:
@@ -54,23 +39,23 @@ def address(page: AppTest, name: str) -> str | None:
     return found[0] if isinstance(found, list) else found
 
 
-def test_review_starts_with_the_newest_rows_and_says_nothing_of_the_queue_in_the_address(opened, filled):
-    page = review(opened)
+def test_review_starts_with_the_newest_rows_and_says_nothing_of_the_queue_in_the_address(review, listed, filled):
+    page = review()
     assert page.selectbox(key="order").value == "newest"
     assert address(page, "order") is None
     assert all(row["why"] == "" and row["reason"] == "" for row in listed(page))
 
 
-def test_the_queue_is_a_choice_that_stands_in_the_address(opened, filled):
-    page = review(opened)
+def test_the_queue_is_a_choice_that_stands_in_the_address(review, filled):
+    page = review()
     page.selectbox(key="order").set_value("queue").run()
     assert address(page, "order") == "queue"
     page.selectbox(key="order").set_value("newest").run()
     assert address(page, "order") is None
 
 
-def test_an_address_with_the_queue_shows_the_picks_in_their_order_each_with_its_reason(opened, filled):
-    page = review(opened, order="queue")
+def test_an_address_with_the_queue_shows_the_picks_in_their_order_each_with_its_reason(review, listed, filled):
+    page = review(order="queue")
     picks = queue.ask(filled, filled.view()).picks
     rows = listed(page)
     assert [row["id"] for row in rows] == [pick.id for pick in picks]
@@ -80,29 +65,29 @@ def test_an_address_with_the_queue_shows_the_picks_in_their_order_each_with_its_
     assert "14 transactions" in captions(page)
 
 
-def test_an_unknown_order_or_tag_in_the_address_is_passed_over(opened, filled):
-    assert review(opened, order="best").selectbox(key="order").value == "newest"
-    page = review(opened, order="queue", **{"for": "no such tag"})
+def test_an_unknown_order_or_tag_in_the_address_is_passed_over(review, filled):
+    assert review(order="best").selectbox(key="order").value == "newest"
+    page = review(order="queue", **{"for": "no such tag"})
     assert page.selectbox(key="for").value is None
     assert address(page, "for") is None
 
 
-def test_the_queue_can_ask_about_one_tag(opened, filled):
-    page = review(opened, order="queue", **{"for": "fuel"})
+def test_the_queue_can_ask_about_one_tag(review, listed, filled):
+    page = review(order="queue", **{"for": "fuel"})
     rows = listed(page)
     assert rows[0]["description"].startswith("SHELL")
     assert all("fuel" in row["why"] and row["reason"] == "queue" for row in rows)
     assert address(page, "for") == "fuel"
 
 
-def test_the_queue_asks_among_the_rows_that_a_search_leaves(opened, filled):
-    rows = listed(review(opened, order="queue", q="tesco"))
+def test_the_queue_asks_among_the_rows_that_a_search_leaves(review, listed, filled):
+    rows = listed(review(order="queue", q="tesco"))
     assert len(rows) == 7
     assert all(row["description"].startswith("TESCO") for row in rows)
 
 
-def test_the_queue_stands_still_while_it_is_worked_through_and_then_goes_on(opened, filled):
-    page = review(opened, order="queue", q="tesco")
+def test_the_queue_stands_still_while_it_is_worked_through_and_then_goes_on(review, listed, filled):
+    page = review(order="queue", q="tesco")
     before = [row["id"] for row in listed(page)]
     confirm(filled, before[0])
     page.run()
@@ -117,26 +102,26 @@ def test_the_queue_stands_still_while_it_is_worked_through_and_then_goes_on(open
     assert listed(page) == []
 
 
-def test_a_queue_without_anything_left_says_so(opened, filled):
+def test_a_queue_without_anything_left_says_so(review, filled):
     again = "date,description,amount\n2024-06-01,TESCO z,-1.00\n"
     import_files(filled, [Upload("june.csv", again.encode())], Progress())
     view = filled.view()
     for pick in queue.ask(filled, view, Filter(text="z")).picks:
         confirm(filled, pick.id)
-    page = review(opened, order="queue")
+    page = review(order="queue")
     (component,) = [each for each in page.main if "BidiComponent" in type(each.proto).__name__]
     assert json.loads(component.proto.json)["empty"]["title"] == "Nothing left to ask"
 
 
-def test_the_score_of_random_picks_stands_above_the_queue(opened, filled, monkeypatch):
+def test_the_score_of_random_picks_stands_above_the_queue(review, filled, monkeypatch):
     monkeypatch.setattr(queue, "MIN_AUDIT", 3)
     for row in [pick.id for pick in queue.ask(filled, filled.view()).picks][:3]:
         do(filled, kind="confirm", transaction=row, present=(), reason="audit")
     training.train(filled, Recipe(n_folds=3), Progress(), promote_it=True)
-    assert "On 3 random picks, not chosen by the queue: micro F1" in captions(review(opened, order="queue"))
+    assert "On 3 random picks, not chosen by the queue: micro F1" in captions(review(order="queue"))
 
 
-def test_train_measures_the_learning_curve_and_shows_it_with_a_hint(opened, filled):
+def test_train_measures_the_learning_curve_and_shows_it_with_a_hint(opened, review, filled):
     page = opened("train")
     assert "Measure the learning curve" in [button.label for button in page.button]
     jobs = Jobs(filled)
@@ -147,4 +132,4 @@ def test_train_measures_the_learning_curve_and_shows_it_with_a_hint(opened, fill
     assert said
     assert said in [each.value.replace("\\", "") for each in page.markdown]
     assert "scored on all reviewed descriptions, out of fold" in captions(page)
-    assert said in captions(review(opened, order="queue"))
+    assert said in captions(review(order="queue"))

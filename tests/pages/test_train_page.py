@@ -8,7 +8,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from toys import labelled_csv
 
-from tagger.config import Settings
 from tagger.learning.recipe import Recipe
 from tagger.services import comparing, runs, training, tuning
 from tagger.services.importing import Upload, import_files
@@ -34,16 +33,18 @@ def table(page: AppTest, column: str):
     return next(frame.value for frame in page.dataframe if column in frame.value.columns)
 
 
-@pytest.fixture
-def filled() -> Store:
-    """A labelled statement and some open rows, and a run in use."""
-    store = Store(Settings.from_environment())
+def fill(store: Store) -> None:
     text = labelled_csv() + "".join(
         f"2024-04-0{day},TESCO groceries {town},-9.99,\n" for day, town in ((1, "x"), (2, "y"))
     )
     import_files(store, [Upload("bank.csv", text.encode())], Progress())
     training.train(store, RECIPE, Progress(), promote_it=True)
-    return store
+
+
+@pytest.fixture
+def filled(prepared) -> Store:
+    """A labelled statement and some open rows, and a run in use."""
+    return prepared(fill)
 
 
 def train(store: Store, **changed) -> str:

@@ -129,8 +129,8 @@ def test_the_decimal_mark_can_be_chosen(upload):
     assert {before, parsed(page)["Amount"][0]} == {"1.500", "1,500.00"}
 
 
-def test_rows_that_came_after_review_was_opened_are_there_when_one_comes_back(upload, opened, rows_of_list):
+def test_rows_that_came_after_review_was_opened_are_there_when_one_comes_back(upload, opened, listed):
     review = opened("review")
-    assert rows_of_list(review) == []
+    assert listed(review) == []
     import_chosen(upload(("march.csv", labelled_csv(2))))
-    assert len(rows_of_list(review.run())) == 6
+    assert len(listed(review.run())) == 6

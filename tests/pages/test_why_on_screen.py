@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from steps import import_csv
+from steps import import_and_train, import_csv
 from streamlit.testing.v1 import AppTest
-from toys import labelled_csv
 
-from tagger.config import Settings
-from tagger.learning.recipe import Recipe
-from tagger.services import training
 from tagger.services.progress import Progress
 from tagger.services.store import Store
 from tagger.services.tagging import tag_all
@@ -17,17 +13,18 @@ from tagger.services.tagging import tag_all
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@pytest.fixture
-def trained(opened) -> Store:
-    store = Store(Settings.from_environment())
-    import_csv(store, labelled_csv(20))
-    training.train(store, Recipe(n_folds=3), Progress(), promote_it=True)
+def fill(store: Store) -> None:
+    import_and_train(store)
     known = store.view().columns.descriptions[0]
     import_csv(
         store, f"date,description,amount,tags\n2025-01-01,TESCO <b>of</b> yonder,-5,\n2025-01-02,{known},-5,\n", "2.csv"
     )
     tag_all(store, Progress())
-    return store
+
+
+@pytest.fixture
+def trained(prepared) -> Store:
+    return prepared(fill)
 
 
 def _panel(transaction_id: str) -> None:

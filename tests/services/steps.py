@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from toys import labelled_csv
 
-from tagger.services import review, runs
+from tagger.learning.recipe import Recipe
+from tagger.services import review, runs, training
 from tagger.services.importing import Upload, import_files
 from tagger.services.inputs import group_hashes
 from tagger.services.progress import Progress
@@ -49,6 +50,12 @@ def import_csv(
     """Import a statement; the whole report."""
     upload = Upload(name, text.encode(), ReadOptions(), account)
     return import_files(store, [upload], Progress(), is_sample=is_sample)
+
+
+def import_and_train(store: Store, *rows: str) -> None:
+    """60 labelled descriptions and these rows besides, and a promoted run that learned from them."""
+    import_csv(store, labelled_csv(20) + "".join(f"{row}\n" for row in rows), account="")
+    training.train(store, Recipe(n_folds=3), Progress(), promote_it=True)
 
 
 def make_labels(store: Store, *names: str) -> list[int]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from steps import add_scored_run, confirm, do, flipped, import_csv, statement, truth, undo
 
-from tagger.services import labelset, quality
+from tagger.services import importing, labelset, quality
 from tagger.services.quality import ALIKE, FEW, LOW, Findings
 from tagger.services.store import Store
 from tagger.storage.runs import STARTER
@@ -60,7 +60,7 @@ def says(store: Store, **changed: tuple[str, ...]) -> np.ndarray:
 
 
 def test_an_empty_store_has_nothing_to_find(store):
-    assert look(store) == Findings(quality.Queue((), None), quality.Queue((), None), (), ())
+    assert look(store) == Findings(quality.Queue((), None), quality.Queue((), None), (), (), ())
 
 
 def test_a_verdict_that_the_model_contradicts_out_of_fold_is_listed_with_the_reason_in_words(store):
@@ -173,6 +173,40 @@ def test_two_names_for_one_thing_are_a_pair_the_rarer_one_first(store):
     assert look(store).pairs == ()
 
 
+def test_a_pair_that_is_kept_is_listed_no_more_until_that_is_taken_back(store):
+    bring(store, ("one", "groceries"), ("two", "groceries"), ("three", "Grocery"), ("four", "rent"), ("five", "rents"))
+    kept, other = sorted(look(store).pairs, key=lambda pair: pair.names)
+    quality.keep_both(store, kept)
+    assert (look(store).pairs, look(store).kept) == ((other,), (kept,))
+    assert [pair["labels"] for pair in quality.listed(store, 5)["near_duplicates"]["pairs"]] == [list(other.names)]
+    assert quality.is_kept(store, [other, kept]) == [False, True]
+    quality.list_again(store, kept)
+    assert (set(look(store).pairs), look(store).kept) == ({kept, other}, ())
+
+
+def test_a_kept_pair_stays_kept_in_whichever_order_it_stands_after_a_restart_and_under_other_names(store):
+    bring(store, ("one", "groceries"), ("two", "groceries"), ("three", "Grocery"), ("four", "rent"))
+    quality.keep_both(store, look(store).pairs[0])
+    for description in ("five", "six", "seven"):
+        import_csv(store, statement(f"2023-01-01,{description},-1.00,Grocery"), f"{description}.csv")
+    labelset.rename(store, "Grocery", "Groceries!")
+    store.close()
+    again = Store(store.settings)
+    found = look(again)
+    again.close()
+    assert found.pairs == ()
+    assert [pair.names for pair in found.kept] == [("groceries", "Groceries!")]
+
+
+def test_a_kept_pair_does_not_hold_its_tags_when_their_import_is_taken_back(store):
+    import_csv(store, statement("2024-03-01,one,-1.00,rent"), "first.csv")
+    report = import_csv(store, statement("2024-03-02,two,-1.00,rents"), "second.csv")
+    quality.keep_both(store, look(store).pairs[0])
+    importing.undo_import(store, report["batch_id"])
+    assert [label.name for label in store.view().labels] == ["rent"]
+    assert store.db.check() == []
+
+
 def test_tags_on_the_same_rows_are_a_pair(store):
     bring(store, *((spelled(number), "fuel|car") for number in range(6)), ("other", "rent"))
     (pair,) = look(store).pairs
@@ -209,6 +243,14 @@ def test_a_tag_that_a_twin_beats_is_to_be_merged(store):
         "groceries",
         "Never above 0.10 on its own rows; groceries takes its rows",
     )
+
+
+def test_a_tag_that_never_wins_is_not_to_be_merged_with_one_that_is_kept_beside_it(store):
+    bring(store, ("one", "groceries"), ("two", "groceries"), ("three", "Grocery"), ("four", "rent"))
+    quality.keep_both(store, look(store).pairs[0])
+    add_scored_run(store, flipped(store, "Grocery", missed=1), promote=True)
+    (tag,) = look(store).silent
+    assert (tag.cause, tag.like) == (FEW, None)
 
 
 def test_the_command_lists_counts_and_first_rows(store):

@@ -15,7 +15,7 @@ from alembic.operations import Operations
 from sqlalchemy import create_engine
 
 from tagger.errors import TaggerError
-from tagger.storage import runs
+from tagger.storage import labels, runs
 from tagger.storage.database import MIGRATIONS, Database, migrate
 from tagger.storage.runs import CurrentRun
 from tagger.storage.schema import metadata
@@ -136,4 +136,27 @@ def test_choices_of_a_run_from_before_one_could_roll_back_are_kept_and_can_be_ro
         assert runs.previous(connection) == CurrentRun("a", None)
         assert runs.notes(connection) == {}
         runs.add_note(connection, "a", "kept", author="ada", at=datetime.fromisoformat(at))
+    assert db.check() == []
+
+
+def test_labels_from_before_a_pair_could_be_kept_stay_and_can_be_kept(tmp_path):
+    path = tmp_path / "tagger.db"
+    engine = create_engine(f"sqlite:///{path}")
+    migrate(engine, "0003")
+    engine.dispose()
+    connection = sqlite3.connect(path)
+    at = "2024-03-01 12:00:00.000000"
+    connection.executemany(
+        "insert into labels values (?, ?, ?, 'green', '', 'person', null, ?, null, null)",
+        [(1, "rent", "rent", at), (2, "Rents", "rents", at)],
+    )
+    connection.commit()
+    connection.close()
+    db = Database(path)
+    with db.write() as connection:
+        assert [label.name for label in labels.all_labels(connection)] == ["rent", "Rents"]
+        assert labels.kept_pairs(connection) == set()
+        for is_kept, expected in ((True, {(1, 2)}), (False, set()), (True, {(1, 2)})):
+            labels.keep_pair(connection, (2, 1), is_kept=is_kept, author="ada", at=datetime.fromisoformat(at))
+            assert labels.kept_pairs(connection) == expected
     assert db.check() == []
