@@ -18,12 +18,12 @@ from tagger.learning.recipe import Recipe, parts_of, resolve
 from tagger.learning.thresholds import ChosenThreshold, apply_thresholds, parse_chooser
 from tagger.services.comparing import warned, weigh
 from tagger.services.gains import bought, news
-from tagger.services.inputs import gather_inputs, group_hashes, name_embeddings
+from tagger.services.gathering import Gathered, gather_stored
+from tagger.services.inputs import group_hashes
 from tagger.services.pairs import with_current
 from tagger.services.progress import Progress
 from tagger.services.runs import promote
 from tagger.services.scores import later_batch, measured
-from tagger.services.starter import starter_for
 from tagger.services.store import Store, now
 from tagger.services.tagging import predict_missing
 from tagger.services.view import View
@@ -32,9 +32,7 @@ from tagger.storage.runs import STARTER, Bundle, RunRow, write_bundle
 from tagger.transactions.text import GROUP_VERSION, TEXT_VERSION
 
 if TYPE_CHECKING:
-    from tagger.learning.inputs import Inputs
     from tagger.learning.model import Model
-    from tagger.learning.starter import Starter
     from tagger.learning.training import EpochReport
 
 MEASURED_ON = "out-of-fold"
@@ -129,19 +127,12 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
     fresh = news(store, view)
     data, recipe = learned_from(store, view, recipe)
     progress.stage("Reading descriptions")
-    inputs, _ = gather_inputs(store.encoding, view.columns.facts.take(data.rows), recipe.features, progress)
-    label_embeddings = name_embeddings(
-        store.encoding,
-        [(view.labels[column].name, view.labels[column].definition) for column in data.columns],
-        recipe.features,
-        progress,
-    )
+    gathered = gather_stored(store, view, recipe.features, progress, rows=data.rows, columns=data.columns)
     names = [view.labels[column].name for column in data.columns]
-    starter = starter_for(store.starter(), store.encoding, names, recipe.features)
     encoded = time.perf_counter()
 
     kept = folds_of_current(store, view, data, recipe)
-    fitted = fit(inputs, data, recipe, progress, label_embeddings=label_embeddings, starter=starter, kept=kept)
+    fitted = fit(gathered, data, recipe, progress, kept=kept)
     fit_seconds = time.perf_counter() - encoded
     keys = [view.columns.folds[place] for place in view.columns.fold_index[data.rows].tolist()]
     later = later_batch_predictions(
@@ -232,22 +223,19 @@ class Fitted:
 
 
 def fit(
-    inputs: Inputs,
+    gathered: Gathered,
     data: TrainingSet,
     recipe: Recipe,
     progress: Progress,
     *,
-    label_embeddings: NDArray[np.float32] | None = None,
-    starter: Starter | None = None,
     kept: NDArray[np.int64] | None = None,
 ) -> Fitted:
     """Score out of fold, fit on everything, choose thresholds from the out-of-fold probabilities.
 
     Parameters
     ----------
-    inputs : the rows of `data`.
+    gathered : of the rows and labels of `data`.
     recipe : resolved, so without "auto".
-    label_embeddings, starter : see `Model.fit`.
     kept : int64 (n_rows,), folds of an earlier training that stay; -1 for rows that had none.
     """
     # torch is imported where it is used: most screens need none of it.
@@ -256,26 +244,26 @@ def fit(
 
     progress.stage("Training")
     oof = out_of_fold(
-        inputs,
+        gathered.inputs,
         data.y_true,
         data.judged,
         data.groups,
         recipe,
-        label_embeddings=label_embeddings,
-        starter=starter,
+        label_embeddings=gathered.label_embeddings,
+        starter=gathered.starter,
         kept=kept,
         cancelled=progress.cancelled,
         on_epoch=lambda report: _tell(progress, report, recipe.n_folds),
     )
     progress.report(recipe.n_folds * FOLD_STEPS, (recipe.n_folds + 1) * FOLD_STEPS, "Training on everything")
     model = Model.fit(
-        inputs,
+        gathered.inputs,
         data.y_true,
         data.judged,
         recipe,
         groups=data.groups,
-        label_embeddings=label_embeddings,
-        starter=starter,
+        label_embeddings=gathered.label_embeddings,
+        starter=gathered.starter,
         cancelled=progress.cancelled,
     )
     progress.stage("Choosing thresholds")
@@ -288,7 +276,7 @@ def fit(
             data.judged,
             data.groups,
             chooser,
-            y_seen=model.probabilities(inputs.take(oof.repeated)),
+            y_seen=model.probabilities(gathered.inputs.take(oof.repeated)),
         ),
         y_prob=oof.y_prob,
         y_pred=cross_fitted_predictions(oof, data.y_true, data.judged, data.groups, chooser),
