@@ -34,6 +34,7 @@ ProgressCallback = Callable[[int, int], None]
 
 
 BoolVector = npt.NDArray[np.bool_]
+OnFold = Callable[[int, Model, BoolVector], None]
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def out_of_fold(
     progress: ProgressCallback | None = None,
     cancelled: Cancelled | None = None,
     on_epoch: OnEpoch | None = None,
+    on_fold: OnFold | None = None,
 ) -> OutOfFold:
     """Predict every row from the folds that its group is not in.
 
@@ -92,6 +94,7 @@ def out_of_fold(
     progress : called with folds done and folds in all
     on_epoch : called with reports that name their fold; `validation_f1` is that of the held-out rows, which decide
         nothing (early stopping looks at rows of the other folds)
+    on_fold : called with the fold, its model and the rows held out, in order of the folds
 
     Raises
     ------
@@ -135,6 +138,8 @@ def out_of_fold(
             spaces[fold] = model.space
         y_prob[held_out] = model.probabilities(inputs.take(held_out))
         y_seen[fold] = model.probabilities(inputs.take(repeated))
+        if on_fold is not None:
+            on_fold(fold, model, held_out)
         if progress is not None:
             progress(fold + 1, n_folds)
     return OutOfFold(y_prob, folds, repeated, y_seen)

@@ -146,6 +146,7 @@ def load_encoder(name: str | None, *, max_length: int, batch_size: int, dtype: t
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     limits = (max_length, tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", max_length))
     return Encoder(
+        folder=folder,
         forward=forward_for(model.to(device=device, dtype=dtype)),
         tokenize=_tokenizing(tokenizer, min(limits)),
         dimension=model.config.hidden_size,
@@ -237,12 +238,14 @@ class Encoder:
     def __init__(
         self,
         *,
+        folder: Path,
         forward: Callable[[list[Tokens]], Tensor],
         tokenize: Callable[[list[str]], list[Tokens]],
         dimension: int,
         identity: Identity,
         batch_size: int,
     ) -> None:
+        self.folder = folder
         self.dimension = dimension
         self.identity = identity
         self.forward = forward

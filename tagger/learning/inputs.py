@@ -28,6 +28,7 @@ class Inputs:
     days : int32 (n,), proleptic ordinals, 0 where there is none.
     accounts : n names, "" where there is none.
     keys : uint64 (n,), equal for descriptions that differ in digits and case at most.
+    tuned : float32 (n, 2 * d), the same as embeddings by an encoder of one's own; None without one.
     """
 
     embeddings: FloatMatrix
@@ -36,10 +37,11 @@ class Inputs:
     days: npt.NDArray[np.int32]
     accounts: npt.NDArray[np.object_]
     keys: npt.NDArray[np.uint64]
+    tuned: FloatMatrix | None = None
 
     def __post_init__(self) -> None:
         parts = (self.embeddings, self.texts, self.amounts, self.days, self.accounts, self.keys)
-        lengths = {len(part) for part in parts}
+        lengths = {len(part) for part in parts} | ({len(self)} if self.tuned is None else {len(self.tuned)})
         if len(lengths) != 1:
             raise ValueError(f"Inputs of different lengths: {sorted(lengths)}.")
 
@@ -99,6 +101,7 @@ class Inputs:
             self.days[rows],
             self.accounts[rows],
             self.keys[rows],
+            None if self.tuned is None else self.tuned[rows],
         )
         if "ngrams" in self.__dict__:
             taken.__dict__["ngrams"] = self.ngrams[rows]
