@@ -150,7 +150,7 @@ def _in_order(store: Store, view: View, data: TrainingSet, seed: int) -> Trainin
 def _recipe(store: Store) -> Recipe:
     with store.db.read() as connection:
         known = runs.runs(connection)
-    return Recipe.from_dict(store.bundle(known[0].id).recipe) if known else Recipe()
+    return Recipe.from_dict(store.bundle(known[0].id).recipe).frozen if known else Recipe()
 
 
 def _signed(value: float) -> str:

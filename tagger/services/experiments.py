@@ -219,7 +219,7 @@ def _current(store: Store) -> Recipe:
     """The setting of the run in use; where that is the starter, the one that a training has unless told otherwise."""
     with store.db.read() as connection:
         run_id = runs.current(connection).run_id
-    return Recipe() if run_id == STARTER else Recipe.from_dict(store.bundle(run_id).recipe)
+    return Recipe() if run_id == STARTER else Recipe.from_dict(store.bundle(run_id).recipe).frozen
 
 
 def _data_key(view: View, data: TrainingSet, folds: NDArray[np.int64], encoder: str) -> str:

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from tagger.learning.memory import later_batch_predictions
 from tagger.learning.recipe import Recipe, parts_of, resolve
 from tagger.learning.thresholds import ChosenThreshold, apply_thresholds, parse_chooser
 from tagger.services.comparing import warned, weigh
-from tagger.services.gains import bought, news
+from tagger.services.encoding import Encoding
+from tagger.services.gains import News, bought, news
 from tagger.services.gathering import Gathered, gather_stored
 from tagger.services.inputs import group_hashes
 from tagger.services.pairs import with_current
@@ -105,6 +107,31 @@ def learned_from(store: Store, view: View, recipe: Recipe) -> tuple[TrainingSet,
     return data, recipe
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """What a training begins with.
+
+    Attributes
+    ----------
+    recipe : without "auto".
+    gathered : of the rows and labels of `data`.
+    kept : folds of the run in use, see `folds_of_current`.
+    fresh : what was judged since that run.
+    last_seq : the number of the last operation that the training knows.
+    started, encoded : seconds of the clock.
+    """
+
+    view: View
+    data: TrainingSet
+    recipe: Recipe
+    gathered: Gathered
+    kept: NDArray[np.int64] | None
+    fresh: News
+    last_seq: int
+    started: float
+    encoded: float
+
+
 def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool = False) -> dict[str, Any]:
     """Train a run from everything judged.
 
@@ -120,6 +147,21 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
     CancelledError
         If someone asked to stop; nothing is kept.
     """
+    lesson = prepare(store, recipe, progress)
+    fitted = fit(lesson.gathered, lesson.data, lesson.recipe, progress, kept=lesson.kept)
+    return keep(store, lesson, fitted, progress, promote_it=promote_it)
+
+
+def prepare(store: Store, recipe: Recipe, progress: Progress) -> Lesson:
+    """Gather everything that was judged.
+
+    Raises
+    ------
+    TrainingError
+        If there is nothing to learn from.
+    CancelledError
+        If someone asked to stop.
+    """
     started = time.perf_counter()
     with store.db.read() as connection:
         last_seq = judgements.last_seq(connection)  # before the view: what is judged from here on is new to this run
@@ -128,17 +170,48 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
     data, recipe = learned_from(store, view, recipe)
     progress.stage("Reading descriptions")
     gathered = gather_stored(store, view, recipe.features, progress, rows=data.rows, columns=data.columns)
-    names = [view.labels[column].name for column in data.columns]
     encoded = time.perf_counter()
-
     kept = folds_of_current(store, view, data, recipe)
-    fitted = fit(gathered, data, recipe, progress, kept=kept)
-    fit_seconds = time.perf_counter() - encoded
+    return Lesson(view, data, recipe, gathered, kept, fresh, last_seq, started, encoded)
+
+
+def new_run_id() -> str:
+    """Tells when; two of one second differ at the end."""
+    return f"{now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
+
+
+def keep(
+    store: Store,
+    lesson: Lesson,
+    fitted: Fitted,
+    progress: Progress,
+    *,
+    promote_it: bool = False,
+    own: OwnEncoder | None = None,
+) -> dict[str, Any]:
+    """Score what was fitted, compare it with the run in use, and write it as a run.
+
+    Parameters
+    ----------
+    own : the encoder that was tuned with it; it goes into the bundle.
+
+    Returns
+    -------
+    As `train`.
+
+    Raises
+    ------
+    CancelledError
+        If someone asked to stop; nothing is kept.
+    """
+    view, data, recipe = lesson.view, lesson.data, lesson.recipe
+    names = [view.labels[column].name for column in data.columns]
+    fit_seconds = time.perf_counter() - lesson.encoded
     keys = [view.columns.folds[place] for place in view.columns.fold_index[data.rows].tolist()]
     later = later_batch_predictions(
         keys, data.y_true, data.judged, fitted.y_pred, n_folds=recipe.n_folds, seed=recipe.seed
     )
-    run_id = f"{now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
+    run_id = new_run_id() if own is None else own.run_id
     report = {
         "run_id": run_id,
         "n_transactions": int(data.rows.size),
@@ -158,16 +231,16 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
         "thresholds_tuned": [chosen.tuned for chosen in fitted.thresholds],
         "later_batch": later_batch(later, data.y_true, data.judged),
         "recipe": recipe.to_dict(),
-        "judged_until": last_seq,
+        "judged_until": lesson.last_seq,
         "rejected_labels": _only_rejected(store, view),
         "text_version": TEXT_VERSION,
         "group_version": GROUP_VERSION,
     }
-    total = time.perf_counter() - started
+    total, encode_seconds = time.perf_counter() - lesson.started, lesson.encoded - lesson.started
     report["seconds"] = {
-        "encode": encoded - started,
+        "encode": encode_seconds,
         "fit": fit_seconds,
-        "tune": total - (encoded - started) - fit_seconds,
+        "tune": total - encode_seconds - fit_seconds,
         "total": total,
     }
     bundle = Bundle(
@@ -187,19 +260,22 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
             "y_pred": fitted.y_pred.astype(np.uint8),
             "folds": fitted.folds.astype(np.int16),
         },
+        tuned_encoder="" if own is None else own.encoding.family,
     )
     try:
+        if own is not None:
+            store.use_tuned(bundle, own.encoding)
         # The new run's tags are worked out now, so that promoting it later is a single row.
         predict_missing(store, bundle, view.columns, progress)
         progress.check()
         progress.stage("Comparing it with the run in use")
         two = with_current(store, view, bundle)
         comparison = weigh(two)
-        report["bought"] = bought(two, comparison, fresh)
+        report["bought"] = bought(two, comparison, lesson.fresh)
         bundle = replace(bundle, summary={**bundle.summary, "bought": report["bought"]})
         row = RunRow(run_id, now(), store.settings.author, bool(view.is_sample[data.rows].any()), bundle.summary)
         progress.stage("Saving the run")
-        write_bundle(store.settings.runs_path / run_id, bundle)
+        write_bundle(store.settings.runs_path / run_id, bundle, encoder=None if own is None else own.folder)
         with store.db.write("runs") as connection:
             runs.add_run(connection, row)
     except BaseException:
@@ -209,6 +285,15 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
     if promote_it:
         promote(store, run_id)
     return report | warned(comparison["worse_because"], promoted=promote_it)
+
+
+@dataclass(frozen=True)
+class OwnEncoder:
+    """An encoder that was tuned for a run to come, in a folder beside the place of that run."""
+
+    run_id: str
+    folder: Path
+    encoding: Encoding
 
 
 @dataclass(frozen=True)
