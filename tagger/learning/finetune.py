@@ -47,7 +47,7 @@ from tagger.learning.starter import Starter
 from tagger.learning.training import Cancelled, EpochReport, OnEpoch, cells_of, spare_threads
 
 # docs/decisions/0032-deep-retrain.md has what these were measured on.
-LAYER_RATE, HEAD_RATE = 2e-4, 1e-3
+LAYER_RATE, HEAD_RATE = 3e-4, 1e-3
 L2 = 30.0  # of the weights on tuned embeddings
 WARM_UP = 0.1  # of the steps
 WEIGHT_DECAY = 0.01  # of the layers
