@@ -22,7 +22,8 @@ from tagger.learning.metrics import score_labels
 from tagger.learning.recipe import HeadSettings, Recipe, resolve
 from tagger.learning.thresholds import Chooser, ChosenThreshold, parse_chooser
 from tagger.services import importing, training
-from tagger.services.inputs import Facts, gather_inputs, group_hashes
+from tagger.services.gathering import gather
+from tagger.services.inputs import Facts, group_hashes
 from tagger.services.progress import Progress
 from tagger.services.scores import described
 from tagger.services.store import Store
@@ -55,8 +56,9 @@ def train(store: Store, lines: Sequence[Descriptor], progress: Progress) -> Bund
     data = joined(of_sample, training_set_of(lines, names))
     recipe = resolve(RECIPE, data.n_groups)
     facts = facts_with(view.columns.facts.take(of_sample.rows), lines)
-    inputs, _ = gather_inputs(store.encoding, facts, recipe.features, progress)
-    fitted = training.fit(inputs, data, recipe, progress)
+    labels = [(name, "") for name in names]
+    gathered = gather(store.encoding, facts, labels, recipe.features, progress, starter_run=None)
+    fitted = training.fit(gathered, data, recipe, progress)
     thresholds, y_pred = for_strangers(fitted, data, parse_chooser(recipe.thresholds))
     scores = score_labels(data.y_true, y_pred, data.judged)
     seen = {view.columns.groups[place] for place in np.unique(of_sample.groups)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from tagger.services import comparing, runs, training
+from tagger.services import comparing, deep, runs, training
 from tagger.ui import messages, past_runs, picks, recipes, results, session, widgets
 
 state = session.open_page("Train")
@@ -25,10 +25,16 @@ if newest is not None and not is_current and not busy:
         results.compared_with(two, other="the run in use", key="newest")
         results.per_tag(newest)
 recipe = recipes.choose(state, disabled=busy)
-if st.button("Train", type="secondary" if promising else "primary", disabled=busy):
+row = st.container(horizontal=True)
+if row.button("Train", type="secondary" if promising else "primary", disabled=busy):
     with messages.user_errors():
         state.jobs.start("train", lambda progress: training.train(state.store, recipe, progress))
         st.rerun()
+if row.button("Deep retrain", disabled=busy, help=recipes.what_deep_does(state)):
+    with messages.user_errors():
+        state.jobs.start("train", lambda progress: deep.retrain(state.store, deep.deeper(recipe), progress))
+        st.rerun()
+recipes.deep_outcome(state, job)
 if newest is not None and is_current and not busy:
     results.result(newest, is_current=True)
     results.per_tag(newest)

@@ -25,6 +25,7 @@ from tagger.services import (
     changes,
     comparing,
     curve,
+    deep,
     doctor,
     evaluating,
     experiments,
@@ -48,6 +49,8 @@ from tagger.services.pairs import pair
 from tagger.services.progress import Progress
 from tagger.services.store import Store
 from tagger.transactions.layout import ReadOptions
+
+logger = logging.getLogger(__name__)
 
 Result = dict[str, Any]
 Command = Callable[[argparse.Namespace, Settings], Result]
@@ -201,7 +204,11 @@ def _import(options: argparse.Namespace, settings: Settings) -> Result:
 def _train(options: argparse.Namespace, settings: Settings) -> Result:
     recipe = _recipe(options)
     store = Store(settings)
-    return _job(store, "train", lambda progress: training.train(store, recipe, progress, promote_it=options.promote))
+    work = deep.retrain if recipe.tuned_layers else training.train
+    result = _job(store, "train", lambda progress: work(store, recipe, progress, promote_it=options.promote))
+    if "deep" in result:
+        logger.warning(deep.line(result["deep"]))
+    return result
 
 
 def _evaluate(options: argparse.Namespace, settings: Settings) -> Result:
@@ -386,6 +393,13 @@ def _recipe_options() -> _Parser:
     group.add_argument("--head", default="auto", help="auto, logistic or feedforward")
     group.add_argument("--thresholds", default="auto", help="auto, blended, shrunk, grid, exact or fixed:0.5")
     group.add_argument("--seed", type=int, default=0)
+    group.add_argument(
+        "--deep",
+        action="store_true",
+        help="train the encoder's last layers too; used only if that scores better out of fold (minutes, not seconds)",
+    )
+    group.add_argument("--layers", type=_positive, metavar="N", help=f"with --deep (default: {deep.LAYERS})")
+    group.add_argument("--epochs", type=_positive, metavar="N", help=f"with --deep (default: {deep.EPOCHS})")
     return options
 
 
@@ -420,12 +434,17 @@ def _read_options(options: argparse.Namespace) -> ReadOptions:
 
 def _recipe(options: argparse.Namespace) -> Recipe:
     parse_chooser(options.thresholds)
-    return Recipe(
+    recipe = Recipe(
         features=parse_features(options.features),
         head=HeadSettings(kind=parse_head(options.head)),
         thresholds=options.thresholds,
         seed=options.seed,
     )
+    if options.deep:
+        return deep.deeper(recipe, options.layers or deep.LAYERS, options.epochs or deep.EPOCHS)
+    if options.layers or options.epochs:
+        raise UsageError("--layers and --epochs are for --deep.", hint="Add --deep, or leave them out.")
+    return recipe
 
 
 def _positive(text: str) -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -73,3 +75,30 @@ def labelled_csv(n_per_kind: int = 14, *, towns: Sequence[str] = TOWNS, judged: 
             description = f"{brands[number % len(brands)]} {tags.split('|')[0]} {town}"
             lines.append(f"2024-03-{number + 1:02d},{description},-{number + 1}.50" + f",{tags}" * judged)
     return "\n".join(lines) + "\n"
+
+
+def bert_folder(path: Path, words: Sequence[str], *, width: int = 16, n_layers: int = 3) -> Path:
+    """Write a small BERT with random weights that knows these words; they are looked up in lower case."""
+    import torch
+    from safetensors.torch import save_file
+    from transformers import BertConfig, BertModel
+
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys(word.lower() for word in words)]
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=width,
+        num_hidden_layers=n_layers,
+        num_attention_heads=2,
+        intermediate_size=2 * width,
+        max_position_embeddings=16,
+        initializer_range=0.5,  # so that texts differ
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = BertModel(config, add_pooling_layer=False)
+    path.mkdir(parents=True)
+    (path / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
+    (path / "config.json").write_text(json.dumps(config.to_dict() | {"model_type": "bert"}), encoding="utf-8")
+    weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    save_file(weights, path / "model.safetensors", metadata={"format": "pt"})
+    return path

@@ -40,6 +40,7 @@ ProgressCallback = Callable[[int, int], None]
 
 
 BoolVector = npt.NDArray[np.bool_]
+OnFold = Callable[[int, Model, BoolVector], None]
 Fold = TypeVar("Fold", int, int | None)
 
 
@@ -80,6 +81,7 @@ def out_of_fold(
     progress: ProgressCallback | None = None,
     cancelled: Cancelled | None = None,
     on_epoch: OnEpoch | None = None,
+    on_fold: OnFold | None = None,
 ) -> OutOfFold:
     """Predict every row from the folds that its group is not in.
 
@@ -99,6 +101,7 @@ def out_of_fold(
     progress : called with folds done and folds in all
     on_epoch : called with reports that name their fold, from several threads where folds are fitted side by side;
         `validation_f1` is that of the held-out rows, which decide nothing (early stopping looks at rows of the others)
+    on_fold : called with each fold, its model and the rows held out, in order, when all are fitted
 
     Raises
     ------
@@ -121,6 +124,9 @@ def out_of_fold(
     of_folds = fits.side_by_side(list(range(fits.n_folds)), fit, cancelled)
     if spaces is not None:
         spaces.update({fold: each.model.space for fold, each in enumerate(of_folds)})
+    if on_fold is not None:
+        for fold, each in enumerate(of_folds):
+            on_fold(fold, each.model, fits.folds == fold)
     return fits.predictions(of_folds)
 
 

@@ -47,6 +47,7 @@ WINDOW = 64  # batches tokenized and sorted together; bounds the memory that a m
 
 T = TypeVar("T")
 Tokens = list[int]
+Runs = list[tuple[int, int]]  # (tokens of each text, texts) of texts of one length that lie side by side
 
 
 class TextEncoder(Protocol):
@@ -145,6 +146,7 @@ def load_encoder(name: str | None, *, max_length: int, batch_size: int, dtype: t
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     limits = (max_length, tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", max_length))
     return Encoder(
+        folder=folder,
         forward=forward_for(model.to(device=device, dtype=dtype)),
         tokenize=_tokenizing(tokenizer, min(limits)),
         dimension=model.config.hidden_size,
@@ -236,16 +238,18 @@ class Encoder:
     def __init__(
         self,
         *,
+        folder: Path,
         forward: Callable[[list[Tokens]], Tensor],
         tokenize: Callable[[list[str]], list[Tokens]],
         dimension: int,
         identity: Identity,
         batch_size: int,
     ) -> None:
+        self.folder = folder
         self.dimension = dimension
         self.identity = identity
-        self._forward = forward
-        self._tokenize = tokenize
+        self.forward = forward
+        self.tokenize = tokenize
         self._batch_size = batch_size
 
     @property
@@ -288,14 +292,14 @@ class Encoder:
         distinct = list(first_seen)
         embeddings = np.empty((len(distinct), 2 * self.dimension), dtype=np.float32)
         for start, window in _chunks(distinct, WINDOW * self._batch_size):
-            tokens = self._tokenize(window)
+            tokens = self.tokenize(window)
             # Longest first: what does not fit into memory fails at once, and the rest only gets faster.
             order = sorted(range(len(window)), key=lambda row: -len(tokens[row]))
             for _, batch in _chunks(order, self._batch_size):
                 if cancelled is not None and cancelled():
                     raise CancelledError("Encoding was stopped.")
                 with torch.inference_mode():
-                    states = self._forward([tokens[row] for row in batch])
+                    states = self.forward([tokens[row] for row in batch])
                 embeddings[start + np.array(batch)] = states.cpu().numpy()
         return embeddings if len(distinct) == len(texts) else embeddings[rows]
 
@@ -349,39 +353,58 @@ class PackedBert:
         self.positions: Tensor = (embeddings.position_embeddings.weight + segment).detach()
         self.norm = embeddings.LayerNorm
         self.layers = list(model.encoder.layer)
-        self.qkv = [_joined(layer.attention.self) for layer in self.layers]
+        with torch.no_grad():
+            self.qkv = [joined(layer.attention.self) for layer in self.layers]
 
     def __call__(self, batch: list[Tokens]) -> Tensor:
+        return pooled(*self.states(batch, len(self.layers)))
+
+    def states(self, batch: list[Tokens], n_layers: int) -> tuple[Tensor, Runs]:
+        """Token states (n_tokens, d) behind the first layers, and which of them belong to a text."""
         runs = [(length, len(list(run))) for length, run in itertools.groupby(map(len, batch))]
         ids = torch.tensor(list(itertools.chain.from_iterable(batch)), device=self.words.device)
         places = torch.cat([torch.arange(length).repeat(count) for length, count in runs]).to(ids.device)
         hidden = self.norm(self.words[ids] + self.positions[places])
-        for layer, (weight, bias) in zip(self.layers, self.qkv, strict=True):
-            mixed = self._attend(F.linear(hidden, weight, bias), runs)
-            output = layer.attention.output
-            hidden = output.LayerNorm(output.dense(mixed) + hidden)
-            hidden = layer.output.LayerNorm(layer.output.dense(layer.intermediate(hidden)) + hidden)
-        pooled = []
-        for run, (length, count) in zip(_split(hidden, runs), runs, strict=True):
-            mask = torch.ones(count, length, dtype=torch.bool, device=ids.device)
-            pooled.append(torch.cat(pool(run.view(count, length, -1), mask), dim=1))
-        return torch.cat(pooled)
-
-    def _attend(self, qkv: Tensor, runs: list[tuple[int, int]]) -> Tensor:
-        mixed = []
-        for run, (length, count) in zip(_split(qkv, runs), runs, strict=True):
-            q, k, v = run.view(count, length, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
-            heads = F.scaled_dot_product_attention(q, k, v)
-            mixed.append(heads.transpose(1, 2).reshape(length * count, -1))
-        return torch.cat(mixed)
+        for layer, qkv in zip(self.layers[:n_layers], self.qkv, strict=False):
+            hidden = through(layer, qkv, self.n_heads, hidden, runs)
+        return hidden, runs
 
 
-def _joined(attention: Any) -> tuple[Tensor, Tensor]:
+def through(layer: Any, qkv: tuple[Tensor, Tensor], n_heads: int, hidden: Tensor, runs: Runs) -> Tensor:
+    """One layer of BERT; `qkv` is what `joined` makes of its attention. Dropout acts while the layer is trained."""
+    mixed = _attend(F.linear(hidden, *qkv), n_heads, runs)
+    output = layer.attention.output
+    hidden = output.LayerNorm(output.dropout(output.dense(mixed)) + hidden)
+    output = layer.output
+    states: Tensor = output.LayerNorm(output.dropout(output.dense(layer.intermediate(hidden))) + hidden)
+    return states
+
+
+def pooled(hidden: Tensor, runs: Runs) -> Tensor:
+    """[cls | mean] of each text."""
+    vectors = []
+    for run, (length, count) in zip(_split(hidden, runs), runs, strict=True):
+        mask = torch.ones(count, length, dtype=torch.bool, device=hidden.device)
+        vectors.append(torch.cat(pool(run.view(count, length, -1), mask), dim=1))
+    return torch.cat(vectors)
+
+
+def joined(attention: Any) -> tuple[Tensor, Tensor]:
+    """Query, key and value as one product: weight and bias."""
     parts = (attention.query, attention.key, attention.value)
-    return torch.cat([p.weight for p in parts]).detach(), torch.cat([p.bias for p in parts]).detach()
+    return torch.cat([p.weight for p in parts]), torch.cat([p.bias for p in parts])
 
 
-def _split(rows: Tensor, runs: list[tuple[int, int]]) -> tuple[Tensor, ...]:
+def _attend(qkv: Tensor, n_heads: int, runs: Runs) -> Tensor:
+    mixed = []
+    for run, (length, count) in zip(_split(qkv, runs), runs, strict=True):
+        q, k, v = run.view(count, length, 3, n_heads, -1).permute(2, 0, 3, 1, 4)
+        heads = F.scaled_dot_product_attention(q, k, v)
+        mixed.append(heads.transpose(1, 2).reshape(length * count, -1))
+    return torch.cat(mixed)
+
+
+def _split(rows: Tensor, runs: Runs) -> tuple[Tensor, ...]:
     return torch.split(rows, [length * count for length, count in runs])
 
 

@@ -129,9 +129,8 @@ class FeatureSpace:
     def transform(self, inputs: Inputs) -> Design:
         """The design matrix of any rows."""
         dense: list[FloatMatrix] = []
-        pooled = pooling_of(self.features)
-        if pooled is not None:
-            dense.append((pooling.select(inputs.embeddings, pooled) - self.center) / np.float32(self.scale))
+        if pooling_of(self.features) is not None:
+            dense.append(self.embedded(inputs.embeddings))
         parts = parts_of(self.features)
         if "amount" in parts:
             dense.append(_amounts(inputs.amounts))
@@ -150,6 +149,14 @@ class FeatureSpace:
         if not dense:
             dense.append(np.zeros((len(inputs), 0), dtype=np.float32))
         return Design(np.concatenate(dense, axis=1), columns, texts=inputs.codes, n_shared=self.center.size)
+
+    def embedded(self, embeddings: FloatMatrix) -> FloatMatrix:
+        """Embeddings (n, 2 * d) as the head gets them: pooled, centered and scaled."""
+        pooled = pooling_of(self.features)
+        if pooled is None:
+            raise ValueError("These features look at no embedding.")
+        scaled: FloatMatrix = (pooling.select(embeddings, pooled) - self.center) / np.float32(self.scale)
+        return scaled
 
     def tensors(self) -> Tensors:
         """Everything learned, by name."""

@@ -29,6 +29,7 @@ class Inputs:
     accounts : n names, "" where there is none.
     keys : uint64 (n,), equal for descriptions that differ in digits and case at most.
     codes : int64 (n,), equal for rows with equal texts, whose embeddings are then equal too.
+    tuned : float32 (n, 2 * d), the same as embeddings by an encoder of one's own; None without one.
     """
 
     embeddings: FloatMatrix
@@ -38,10 +39,11 @@ class Inputs:
     accounts: npt.NDArray[np.object_]
     keys: npt.NDArray[np.uint64]
     codes: npt.NDArray[np.int64]
+    tuned: FloatMatrix | None = None
 
     def __post_init__(self) -> None:
-        parts = (self.embeddings, self.texts, self.amounts, self.days, self.accounts, self.keys, self.codes)
-        lengths = {len(part) for part in parts}
+        parts = (self.embeddings, self.texts, self.amounts, self.days, self.accounts, self.keys, self.codes, self.tuned)
+        lengths = {len(part) for part in parts if part is not None}
         if len(lengths) != 1:
             raise ValueError(f"Inputs of different lengths: {sorted(lengths)}.")
 
@@ -103,6 +105,7 @@ class Inputs:
             self.accounts[rows],
             self.keys[rows],
             self.codes[rows],
+            None if self.tuned is None else self.tuned[rows],
         )
         if "ngrams" in self.__dict__:
             taken.__dict__["ngrams"] = self.ngrams[rows]

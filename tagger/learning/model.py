@@ -25,6 +25,52 @@ _HELD_OUT = 10  # early stopping looks at one in ten descriptions
 
 
 @dataclass(frozen=True)
+class Correction:
+    """What embeddings of a tuned encoder add to the logits.
+
+    Attributes
+    ----------
+    weight : float32 (n_labels, n_embedding), on embeddings centered and scaled as those of the encoder itself.
+    bias : float32 (n_labels,)
+    """
+
+    weight: FloatMatrix
+    bias: npt.NDArray[np.float32]
+
+    def offset(self, space: FeatureSpace, inputs: Inputs) -> FloatMatrix:
+        """Logits, float32 (n, n_labels).
+
+        Raises
+        ------
+        ValueError
+            If the inputs lack the tuned embeddings.
+        """
+        if inputs.tuned is None:
+            raise ValueError("The model needs embeddings of its tuned encoder.")
+        offset: FloatMatrix = space.embedded(inputs.tuned) @ self.weight.T + self.bias
+        return offset
+
+    def tensors(self) -> Tensors:
+        """Both, by name."""
+        return {"weight": self.weight.copy(), "bias": self.bias.copy()}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, npt.NDArray[np.generic]]) -> Correction:
+        """Rebuild from what `tensors` gave.
+
+        Raises
+        ------
+        BundleError
+            If a tensor is missing.
+        """
+        try:
+            weight, bias = (np.asarray(tensors[name], dtype=np.float32) for name in ("weight", "bias"))
+        except KeyError as error:
+            raise BundleError(f"What was learned with the tuned encoder lacks {error}.") from error
+        return cls(weight, bias)
+
+
+@dataclass(frozen=True)
 class Model:
     """Everything between inputs and their probabilities.
 
@@ -33,12 +79,15 @@ class Model:
     space : what was learned about the inputs themselves.
     head : what was learned about the labels.
     names : logits to start from; None where labels' names are not looked at.
+    starter : the same by what the starter says.
+    correction : what a tuned encoder adds; None without one.
     """
 
     space: FeatureSpace
     head: FittedHead
     names: NamePrior | None = None
     starter: Starter | None = None
+    correction: Correction | None = None
 
     @classmethod
     def fit(
@@ -148,7 +197,11 @@ class Model:
         for start in range(0, len(inputs), _ROWS_AT_ONCE):
             some = inputs.take(slice(start, start + _ROWS_AT_ONCE))
             first, index = distinct_rows(some, self.features + ("" if self.starter is None else "+starter"))
-            X = _design(self.space, self.names, self.starter, some.take(first), self.head.n_labels)
+            few = some.take(first)
+            X = _design(self.space, self.names, self.starter, few, self.head.n_labels)
+            if self.correction is not None:
+                offset = self.correction.offset(self.space, few)
+                X = replace(X, offset=offset if X.offset is None else X.offset + offset)
             out[start : start + _ROWS_AT_ONCE] = self.head.logits(X)[index]
         return out
 
@@ -159,6 +212,8 @@ class Model:
             tensors |= {f"names.{name}": value for name, value in self.names.tensors().items()}
         if self.starter is not None:
             tensors |= {f"starter.{name}": value for name, value in self.starter.tensors().items()}
+        if self.correction is not None:
+            tensors |= {f"tuned.{name}": value for name, value in self.correction.tensors().items()}
         return tensors
 
     @classmethod
@@ -190,7 +245,13 @@ class Model:
         starter = Starter.from_tensors(helping) if helping else None
         if starter is not None and not np.all((starter.columns >= 0) & (starter.columns < head.n_labels)):
             raise BundleError("What the run keeps of the starter does not fit the head.")
-        return cls(space, head, names, starter)
+        tuned = _within("tuned.", tensors)
+        correction = Correction.from_tensors(tuned) if tuned else None
+        if correction is not None and (
+            correction.weight.shape != (head.n_labels, space.center.size) or correction.bias.shape != (head.n_labels,)
+        ):
+            raise BundleError("What was learned with the tuned encoder does not fit the head.")
+        return cls(space, head, names, starter, correction)
 
 
 def _design(

@@ -92,6 +92,9 @@ class Recipe:
     starter_reliance: float = 1.0
     seed: int = 0
     n_folds: int = 5
+    # Layers of the encoder, from the last one, that are trained too (0: none), and how often over all rows.
+    tuned_layers: int = 0
+    tuned_epochs: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "features", parse_features(self.features))
@@ -99,11 +102,20 @@ class Recipe:
         _check("starter_reliance", self.starter_reliance, 0 <= self.starter_reliance <= 1, "a number from 0 to 1")
         _check("seed", self.seed, 0 <= self.seed < 2**32, "a whole number from 0 to 4294967295")
         _check("n_folds", self.n_folds, self.n_folds >= 2, "a whole number from 2 up")
+        _check("tuned_layers", self.tuned_layers, self.tuned_layers >= 0, "0 or a positive whole number")
+        _check("tuned_epochs", self.tuned_epochs, self.tuned_epochs >= 0, "0 or a positive whole number")
+
+    @property
+    def frozen(self) -> Recipe:
+        """The same with the encoder as it is."""
+        return replace(self, tuned_layers=0, tuned_epochs=0)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` gives an equal recipe."""
         values = asdict(self)
         values["head"]["widths"] = list(self.head.widths)
+        if not self.tuned_layers:
+            del values["tuned_layers"], values["tuned_epochs"]
         return values
 
     @classmethod
@@ -217,6 +229,8 @@ def canonical(recipe: Recipe, n_groups: int) -> Recipe:
         head = replace(head, l2=None)
     if "names" not in parts_of(recipe.features):
         recipe = replace(recipe, name_reliance=Recipe.name_reliance)
+    if not recipe.tuned_layers:
+        recipe = recipe.frozen
     if "starter" not in parts_of(recipe.features):
         recipe = replace(recipe, starter_reliance=Recipe.starter_reliance)
     return replace(recipe, head=head)

@@ -191,6 +191,40 @@ def fit_head(
     _check(X, y_true, judged, index)
     if settings.early_stopping and settings.kind == "feedforward" and validation is None:
         raise ValueError("Early stopping needs validation rows.")
+    cells = cells_of(y_true, judged, settings)
+    watch = _Watch(on_epoch, cancelled, validation)
+    if settings.kind == "logistic":
+        row, nothing = torch.from_numpy(index), torch.zeros(X.n_rows, y_true.shape[1])
+        positive, mass = (nothing.index_add(0, row, torch.from_numpy(x)) for x in (cells.mass * y_true, cells.mass))
+        with spare_threads():
+            module, sparse_weight = _fit_logistic(X, positive, mass, settings, watch)
+    else:
+        with spare_threads(at_most=1 if batch_size(settings, index.size) <= SMALL_BATCH else None):
+            module = _fit_feedforward(X.take(index), y_true, cells.mass, settings, watch, seed=seed)
+            sparse_weight = None
+    with torch.no_grad():
+        learned = torch.from_numpy(~cells.constant)
+        module.output.weight *= learned[:, None]
+        logit = torch.from_numpy((np.log(cells.prior) - np.log1p(-cells.prior)).astype(np.float32))
+        module.output.bias.copy_(torch.where(learned, module.output.bias, logit))
+    if sparse_weight is not None:
+        sparse_weight *= ~cells.constant
+        # Rounded as it will be stored, so that a run predicts what it was scored with.
+        sparse_weight = sparse_weight.astype(np.float16).astype(np.float32)
+    return FittedHead(settings, module.requires_grad_(requires_grad=False).eval(), sparse_weight)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What each cell weighs in the loss, float32 (n, n_labels); labels that cannot be learned, and their constants."""
+
+    mass: FloatMatrix
+    constant: npt.NDArray[np.bool_]
+    prior: npt.NDArray[np.float64]
+
+
+def cells_of(y_true: BoolMatrix, judged: BoolMatrix, settings: HeadSettings) -> Cells:
+    """Weigh judged cells; those of labels without both verdicts weigh nothing."""
     mass = judged.astype(np.float32)
     positive, negative = (np.count_nonzero(said & judged, axis=0).astype(np.float64) for said in (y_true, ~y_true))
     prior = (positive + IMAGINED_POSITIVES) / (positive + negative + IMAGINED_NEGATIVES)
@@ -201,29 +235,7 @@ def fit_head(
     mass[:, constant] = 0.0
     if settings.class_weight == "balanced":
         mass *= _balance(y_true, positive, negative)
-
-    watch = _Watch(on_epoch, cancelled, validation)
-    # One core stays free for the screens; besides, threads that wait for a core they share spin, and a fit that
-    # takes a second on an idle machine took a minute on a busy one.
-    spare = max(1, torch.get_num_threads() - 1)
-    if settings.kind == "logistic":
-        row, nothing = torch.from_numpy(index), torch.zeros(X.n_rows, mass.shape[1])
-        positives, cells = (nothing.index_add(0, row, torch.from_numpy(part)) for part in (mass * y_true, mass))
-        with threads(spare):
-            module, sparse_weight = _fit_logistic(X, positives, cells, settings, watch)
-    else:
-        with threads(1 if batch_size(settings, index.size) <= SMALL_BATCH else spare):
-            module, sparse_weight = _fit_feedforward(X.take(index), y_true, mass, settings, watch, seed=seed), None
-    with torch.no_grad():
-        learned = torch.from_numpy(~constant)
-        module.output.weight *= learned[:, None]
-        logit = torch.from_numpy((np.log(prior) - np.log1p(-prior)).astype(np.float32))
-        module.output.bias.copy_(torch.where(learned, module.output.bias, logit))
-    if sparse_weight is not None:
-        sparse_weight *= ~constant
-        # Rounded as it will be stored, so that a run predicts what it was scored with.
-        sparse_weight = sparse_weight.astype(np.float16).astype(np.float32)
-    return FittedHead(settings, module.requires_grad_(requires_grad=False).eval(), sparse_weight)
+    return Cells(mass, constant, prior)
 
 
 def masked_loss(logits: torch.Tensor, target: torch.Tensor, mass: torch.Tensor) -> torch.Tensor:
@@ -387,6 +399,17 @@ def _fit_logistic(
     report(end, max(1, -(-end.iteration // ITERATIONS_PER_REPORT)))
     head = head_of(end)
     return head.module, head.sparse_weight
+
+
+@contextmanager
+def spare_threads(*, at_most: int | None = None) -> Iterator[None]:
+    """Leave one core free for the screens.
+
+    Besides, threads that wait for a core they share spin: a fit that takes a second on an idle machine took a minute
+    on a busy one.
+    """
+    with threads(min(max(1, torch.get_num_threads() - 1), at_most or torch.get_num_threads())):
+        yield
 
 
 @contextmanager

@@ -29,6 +29,8 @@ SETTINGS = {  # in words, where the name alone says little
     "head.l2": "penalty (l2)",
     "thresholds": "way to choose thresholds",
     "n_folds": "folds",
+    "tuned_layers": "encoder layers trained",
+    "tuned_epochs": "passes of training them",
 }
 
 

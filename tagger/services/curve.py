@@ -13,9 +13,8 @@ from tagger.errors import TrainingError
 from tagger.learning.recipe import Recipe, parts_of, resolve
 from tagger.learning.split import grouped_folds
 from tagger.learning.thresholds import parse_chooser
-from tagger.services.inputs import gather_inputs, name_embeddings
+from tagger.services.gathering import gather_stored
 from tagger.services.progress import Progress
-from tagger.services.starter import starter_for
 from tagger.services.store import Store
 from tagger.services.training import TrainingSet, training_set
 from tagger.services.view import View
@@ -55,20 +54,13 @@ def measure(store: Store, progress: Progress) -> dict[str, Any]:
         )
     recipe = resolve(_recipe(store), data.n_groups)
     data = _in_order(store, view, data, recipe.seed)
-    inputs, _ = gather_inputs(store.encoding, view.columns.facts.take(data.rows), recipe.features, progress)
-    label_embeddings = name_embeddings(
-        store.encoding,
-        [(view.labels[column].name, view.labels[column].definition) for column in data.columns],
-        recipe.features,
-        progress,
-    )
-    names = [view.labels[column].name for column in data.columns]
-    starter = starter_for(store.starter(), store.encoding, names, recipe.features)
+    gathered = gather_stored(store, view, recipe.features, progress, rows=data.rows, columns=data.columns)
+    inputs = gathered.inputs
     # Once for all fits.
     if "lexical" in parts_of(recipe.features):
         _ = inputs.ngrams
-    if starter is not None:
-        starter.offset(inputs, len(names))
+    if gathered.starter is not None:
+        gathered.starter.offset(inputs, data.columns.size)
 
     def fit(learned: NDArray[np.int64]) -> Callable[[NDArray[np.int64]], NDArray[np.float32]]:
         progress.check()
@@ -78,8 +70,8 @@ def measure(store: Store, progress: Progress) -> dict[str, Any]:
             data.judged[learned],
             recipe,
             groups=data.groups[learned],
-            label_embeddings=label_embeddings,
-            starter=starter,
+            label_embeddings=gathered.label_embeddings,
+            starter=gathered.starter,
             cancelled=progress.cancelled,
         )
         return lambda rows: model.probabilities(inputs.take(rows))
@@ -158,7 +150,7 @@ def _in_order(store: Store, view: View, data: TrainingSet, seed: int) -> Trainin
 def _recipe(store: Store) -> Recipe:
     with store.db.read() as connection:
         known = runs.runs(connection)
-    return Recipe.from_dict(store.bundle(known[0].id).recipe) if known else Recipe()
+    return Recipe.from_dict(store.bundle(known[0].id).recipe).frozen if known else Recipe()
 
 
 def _signed(value: float) -> str:

@@ -29,6 +29,7 @@ def examine(store: Store) -> dict[str, Any]:
             bundle = runs.read_bundle(store.folder(run_id))
             if run_id == current.run_id or bundle.encoder == store.encoding.family:
                 model_of(store.encoding, bundle)
+                store.tuned(bundle)
             problems += [
                 f"Run {run_id}: threshold version {version.id} does not fit its {len(bundle.labels)} labels."
                 for version in versions.get(run_id, [])

@@ -4,26 +4,57 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tagger.config import Settings
+from tagger.errors import BundleError, EncoderError
 from tagger.services.progress import Progress
 from tagger.storage.matrices import KeyedMatrix, text_key
+from tagger.storage.runs import Bundle
 
 if TYPE_CHECKING:
-    from tagger.learning.encoder import TextEncoder
+    from tagger.learning.encoder import Encoder, TextEncoder
 
 CHUNK = 1024  # texts; what is lost at most when a job is killed, and how often the screen hears of progress
 
 
-class Encoding:
-    """Texts to embeddings, float32 (n, 2 × dimension): [CLS] and mean side by side."""
+def own_encoding(settings: Settings, folder: Path, bundle: Bundle) -> Encoding:
+    """The encoder that a run has of its own, from the folder where it lies.
 
-    def __init__(self, settings: Settings) -> None:
+    Raises
+    ------
+    BundleError
+        If it is not the one that the run was trained with.
+    """
+    encoding = Encoding(replace(settings, encoder=str(folder)), owner=bundle.run_id)
+    try:
+        whole = encoding.family == bundle.tuned_encoder
+    except EncoderError:
+        whole = False
+    if not whole:
+        raise BundleError(
+            f"The run {bundle.run_id!r} is damaged: its encoder is not the one that it was trained with.",
+            hint="Promote another run, and discard this one.",
+        )
+    return encoding
+
+
+class Encoding:
+    """Texts to embeddings, float32 (n, 2 × dimension): [CLS] and mean side by side.
+
+    Parameters
+    ----------
+    owner : the run whose own encoder this is; its embeddings go when it goes.
+    """
+
+    def __init__(self, settings: Settings, *, owner: str = "") -> None:
         self._settings = settings
+        self._owner = owner
         self._lock = threading.Lock()
         self._encoder: TextEncoder | None = None
         self._matrix: KeyedMatrix | None = None
@@ -56,6 +87,19 @@ class Encoding:
 
         return identify(self._settings.encoder, max_length=self._settings.max_length).family
 
+    def trainable(self) -> Encoder:
+        """The encoder in full precision, apart from the one in use, for its last layers to be trained.
+
+        Raises
+        ------
+        EncoderError
+            If its files are not there.
+        """
+        from tagger.learning.finetune import load_trainable  # noqa: PLC0415
+
+        settings = self._settings
+        return load_trainable(settings.encoder, max_length=settings.max_length, batch_size=settings.batch_size)
+
     def use(self, encoder: TextEncoder) -> None:
         """Put another encoder in place, such as a toy one in tests."""
         with self._lock:
@@ -67,7 +111,8 @@ class Encoding:
         encoder = self.encoder
         with self._lock:
             if self._matrix is None:
-                folder = self._settings.embeddings_path / encoder.fingerprint
+                name = f"{self._owner}-{encoder.fingerprint}" if self._owner else encoder.fingerprint
+                folder = self._settings.embeddings_path / name
                 self._matrix = KeyedMatrix(folder, 2 * encoder.dimension, np.float16)
             return self._matrix
 

@@ -17,11 +17,12 @@ from tagger.learning.memory import Memory
 from tagger.learning.metrics import score_labels
 from tagger.learning.recipe import Recipe, resolve
 from tagger.learning.thresholds import apply_thresholds
+from tagger.services.deep import fit_deep
 from tagger.services.encoding import Encoding
-from tagger.services.inputs import Facts, facts_of_table, gather_inputs, name_embeddings
+from tagger.services.gathering import gather
+from tagger.services.inputs import Facts, facts_of_table, gather_inputs
 from tagger.services.progress import Progress
 from tagger.services.scores import measured, summary
-from tagger.services.starter import starter_for
 from tagger.services.training import TrainingSet, fit
 from tagger.storage.runs import Bundle
 from tagger.transactions.layout import ReadOptions
@@ -59,7 +60,8 @@ def evaluate(
 
     Parameters
     ----------
-    starter_run : where heads for labels that it knows begin; see `starter_for`.
+    starter_run : where heads for labels that it knows begin; see `starter.starter_for`.
+    recipe : where it tunes layers, these are used only if they are better out of fold on the training file; see `deep`.
     train_rows : take that many groups of equal descriptions, one row each; nested for growing numbers at one seed.
     remember : answer equal descriptions from memory, as the app does; else the head predicts every row.
 
@@ -91,14 +93,19 @@ def evaluate(
         groups=groups,
     )
     recipe = resolve(recipe, data.n_groups)
-    inputs, _ = gather_inputs(encoding, train.facts, recipe.features, progress)
+    labels = [(name, "") for name in names]
+    gathered = gather(encoding, train.facts, labels, recipe.features, progress, starter_run=starter_run)
     test_inputs, _ = gather_inputs(encoding, test.facts, recipe.features, progress)
-    label_embeddings = name_embeddings(encoding, [(name, "") for name in names], recipe.features, progress)
-    starter = starter_for(starter_run, encoding, names, recipe.features)
     encoded = time.perf_counter()
-    fitted = fit(inputs, data, recipe, progress, label_embeddings=label_embeddings, starter=starter)
+    deep = None
+    if recipe.tuned_layers:
+        deep = fit_deep(encoding, gathered, data, recipe, progress, also=test_inputs.texts.tolist())
+    if deep is not None and deep.fitted is not None and deep.tuned is not None:
+        fitted, y_prob = deep.fitted, deep.tuned.probabilities(test_inputs)
+    else:
+        fitted = fit(gathered, data, recipe, progress)
+        y_prob = fitted.model.probabilities(test_inputs)
     thresholds = [chosen.value for chosen in fitted.thresholds]
-    y_prob = fitted.model.probabilities(test_inputs)
     fit_seconds = time.perf_counter() - encoded
 
     y_pred = apply_thresholds(y_prob, thresholds)
@@ -137,6 +144,7 @@ def evaluate(
         "seen": summary(score_labels(y_test[seen], y_pred[seen], everything[seen])),
         "unseen": summary(score_labels(y_test[~seen], y_pred[~seen], everything[~seen])),
         "n_seen": int(np.count_nonzero(seen)),
+        **({} if deep is None else {"deep": deep.told}),
     }
 
 

@@ -20,10 +20,9 @@ from tagger.learning.metrics import score_labels
 from tagger.learning.recipe import Recipe, batch_size, by_fit, parts_of
 from tagger.learning.split import grouped_folds
 from tagger.services.comparing import ENOUGH, plain_difference
-from tagger.services.inputs import gather_inputs, name_embeddings
+from tagger.services.gathering import Gathered, gather_stored
 from tagger.services.progress import Progress
 from tagger.services.scores import summary
-from tagger.services.starter import starter_for
 from tagger.services.store import Store, now
 from tagger.services.training import MEASURED_ON, TrainingSet, folds_of_current, learned_from
 from tagger.services.tries import DEFAULT_AXES, Try, tries
@@ -36,8 +35,6 @@ from tagger.transactions.text import GROUP_VERSION, TEXT_VERSION
 
 if TYPE_CHECKING:
     from tagger.learning.features import FeatureSpace
-    from tagger.learning.inputs import Inputs
-    from tagger.learning.starter import Starter
 
 KIND = "experiments"  # of the job
 VERSION = 1  # of predictions and report: what was kept under another one is forgotten
@@ -128,15 +125,16 @@ def measure(store: Store, kind: str, progress: Progress, *, axes: Collection[str
         tell(0)
         started = time.perf_counter()
         try:
+            seen = gathered.of(tried[0])
             found = predictions(
-                gathered.inputs(tried[0]),
+                seen.inputs,
                 data.y_true,
                 data.judged,
                 data.groups,
                 tried,
                 folds=prepared.folds,
-                label_embeddings=gathered.names(tried[0]),
-                starter=gathered.starter(tried[0]),
+                label_embeddings=seen.label_embeddings,
+                starter=seen.starter,
                 spaces=gathered.spaces(tried[0]),
                 progress=tell,
                 cancelled=progress.cancelled,
@@ -221,7 +219,7 @@ def _current(store: Store) -> Recipe:
     """The setting of the run in use; where that is the starter, the one that a training has unless told otherwise."""
     with store.db.read() as connection:
         run_id = runs.current(connection).run_id
-    return Recipe() if run_id == STARTER else Recipe.from_dict(store.bundle(run_id).recipe)
+    return Recipe() if run_id == STARTER else Recipe.from_dict(store.bundle(run_id).recipe).frozen
 
 
 def _data_key(view: View, data: TrainingSet, folds: NDArray[np.int64], encoder: str) -> str:
@@ -254,31 +252,19 @@ class _Gathered:
 
     def __init__(self, store: Store, prepared: _Prepared, progress: Progress) -> None:
         self._store, self._prepared, self._progress = store, prepared, progress
-        self._inputs: dict[bool, Inputs] = {}
-        self._names: NDArray[np.float32] | None = None
+        self._all: dict[bool, Gathered] = {}
         self._spaces: tuple[object, dict[int, FeatureSpace]] = (None, {})
 
-    def inputs(self, recipe: Recipe) -> Inputs:
+    def of(self, recipe: Recipe) -> Gathered:
         plain = "plain" in parts_of(recipe.features)
-        if plain not in self._inputs:
-            facts = self._prepared.view.columns.facts.take(self._prepared.data.rows)
-            # Embeddings, whether or not this try looks at them: others will.
-            features = "both+starter+plain" if plain else "both+starter"
-            self._inputs[plain], _ = gather_inputs(self._store.encoding, facts, features, self._progress)
-        return self._inputs[plain]
-
-    def names(self, recipe: Recipe) -> NDArray[np.float32] | None:
-        if "names" not in parts_of(recipe.features):
-            return None
-        if self._names is None:
-            labels = [self._prepared.view.labels[column] for column in self._prepared.data.columns]
-            told = [(label.name, label.definition) for label in labels]
-            self._names = name_embeddings(self._store.encoding, told, recipe.features, self._progress)
-        return self._names
-
-    def starter(self, recipe: Recipe) -> Starter | None:
-        labels = [self._prepared.view.labels[column].name for column in self._prepared.data.columns]
-        return starter_for(self._store.starter(), self._store.encoding, labels, recipe.features)
+        if plain not in self._all:
+            data = self._prepared.data
+            # Everything, whether or not this try looks at it: others will.
+            features = "both+names+starter+plain" if plain else "both+names+starter"
+            self._all[plain] = gather_stored(
+                self._store, self._prepared.view, features, self._progress, rows=data.rows, columns=data.columns
+            )
+        return self._all[plain].seen_by(recipe.features)
 
     def spaces(self, recipe: Recipe) -> dict[int, FeatureSpace]:
         """The feature spaces of the folds, as the tries before left them; those of other features are let go."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -99,13 +99,20 @@ def distinct(facts: Facts, context: frozenset[str]) -> Distinct:
 
 
 def gather_inputs(
-    encoding: Encoding, facts: Facts, features: str, progress: Progress, *, keep: bool = True
+    encoding: Encoding,
+    facts: Facts,
+    features: str,
+    progress: Progress,
+    *,
+    keep: bool = True,
+    tuned: Encoding | None = None,
 ) -> tuple[Inputs, int]:
     """Everything that heads with such features look at; and how many texts had to be encoded.
 
     Parameters
     ----------
     keep : store the embeddings of texts that are new; False for texts that nobody will ask for again.
+    tuned : the encoder of a run that has one of its own.
 
     Raises
     ------
@@ -119,13 +126,20 @@ def gather_inputs(
     texts = [merchant_text(text) for text in facts.texts] if "plain" in parts else list(facts.texts)
     if pooling_of(features) is None and not parts & {"names", "starter"}:
         vectors, n_encoded = np.empty((len(texts), 0), dtype=np.float32), 0
-    elif keep:
-        vectors, n_encoded = encoding.embed(texts, progress)
     else:
-        vectors, n_encoded = encoding.embed_once(texts), len(texts)
+        vectors, n_encoded = _embedded(encoding, texts, progress, keep=keep)
     keys = group_hashes([group_key(text) for text in facts.texts]) if "starter" in parts else None
     inputs = Inputs.of(vectors, texts, amounts=facts.amounts, days=facts.days, accounts=facts.accounts, keys=keys)
+    if tuned is not None:
+        vectors, n_tuned = _embedded(tuned, texts, progress, keep=keep)
+        inputs, n_encoded = replace(inputs, tuned=vectors), max(n_encoded, n_tuned)
     return inputs, n_encoded
+
+
+def _embedded(
+    encoding: Encoding, texts: Sequence[str], progress: Progress, *, keep: bool
+) -> tuple[NDArray[np.float32], int]:
+    return encoding.embed(texts, progress) if keep else (encoding.embed_once(texts), len(texts))
 
 
 def name_embeddings(

@@ -14,7 +14,7 @@ from tagger.config import Settings
 from tagger.errors import BundleError, NotFoundError
 from tagger.labels.labelset import Label, fold_name
 from tagger.labels.truth import Truth
-from tagger.services.encoding import Encoding
+from tagger.services.encoding import Encoding, own_encoding
 from tagger.services.inputs import context_of
 from tagger.services.view import Columns, Tagging, View
 from tagger.storage import judgements, labels, runs, transactions
@@ -23,6 +23,7 @@ from tagger.storage.faults import explained
 from tagger.storage.matrices import KeyedMatrix
 from tagger.storage.runs import STARTER, Bundle, CurrentRun
 
+ENCODERS_AT_ONCE = 2  # of runs that have their own: each takes as much memory as the one in use
 REBUILD_FROM = 10_000  # undone rows; above, reading everything again is simpler and as fast
 
 
@@ -47,6 +48,7 @@ class _Cache:
     view: tuple[tuple[int, ...], int, View] | None = None
     bundles: dict[str, Bundle] = field(default_factory=dict)
     matrices: dict[str, KeyedMatrix] = field(default_factory=dict)
+    tuned: dict[str, Encoding] = field(default_factory=dict)
 
 
 class Store:
@@ -86,13 +88,41 @@ class Store:
                     self._cache.bundles[run_id] = runs.read_bundle(folder)
             return self._cache.bundles[run_id]
 
+    def tuned(self, bundle: Bundle) -> Encoding | None:
+        """The run's own encoder; None where it has none.
+
+        Raises
+        ------
+        BundleError
+            If it is not whole.
+        """
+        if not bundle.tuned_encoder:
+            return None
+        with self._lock:
+            known = self._cache.tuned
+            if bundle.run_id not in known:
+                folder = self.settings.runs_path / bundle.run_id / runs.ENCODER
+                self.use_tuned(bundle, own_encoding(self.settings, folder, bundle))
+            return known[bundle.run_id]
+
+    def use_tuned(self, bundle: Bundle, encoding: Encoding) -> None:
+        """Take this encoder as the run's own, which may not be stored yet."""
+        with self._lock:
+            known = self._cache.tuned
+            while len(known) >= ENCODERS_AT_ONCE:
+                known.pop(next(iter(known)))
+            known[bundle.run_id] = encoding
+
     def remove_bundle(self, run_id: str) -> None:
         """Delete a discarded run's files and what was derived from it."""
         with self._lock:
+            self._cache.tuned.pop(run_id, None)
             self._cache.bundles.pop(run_id, None)
             self._cache.matrices.pop(run_id, None)
             runs.remove_bundle(self.settings.runs_path / run_id)
             shutil.rmtree(self.settings.predictions_path / run_id, ignore_errors=True)
+            for folder in self.settings.embeddings_path.glob(f"{run_id}-*"):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def sweep(self) -> None:
         """Remove what killed work left: half-written runs, discarded ones, and probabilities of runs that are gone."""
@@ -104,6 +134,9 @@ class Store:
             for folder in self.settings.predictions_path.glob("*"):
                 if folder.name not in listed:
                     self._cache.matrices.pop(folder.name, None)
+                    shutil.rmtree(folder, ignore_errors=True)
+            for folder in self.settings.embeddings_path.glob("*-*-*-*"):
+                if folder.name.rpartition("-")[0] not in listed:
                     shutil.rmtree(folder, ignore_errors=True)
 
     def folder(self, run_id: str) -> Path:

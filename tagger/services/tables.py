@@ -127,7 +127,8 @@ def _predict(store: Store, bundle: Bundle, facts: Facts, progress: Progress) -> 
     features = bundle.recipe["features"]
     unique = distinct(facts, context_of(features))
     model = model_of(store.encoding, bundle)
-    inputs, n_encoded = gather_inputs(store.encoding, facts.take(unique.first), features, progress)
+    facts, tuned = facts.take(unique.first), store.tuned(bundle)
+    inputs, n_encoded = gather_inputs(store.encoding, facts, features, progress, tuned=tuned)
     return model.probabilities(inputs)[unique.index], n_encoded
 
 

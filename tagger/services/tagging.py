@@ -105,14 +105,14 @@ def predict_missing(store: Store, bundle: Bundle, columns: Columns, progress: Pr
     if not missing:
         return 0
     progress.stage("Loading the encoder")
-    model = model_of(store.encoding, bundle)
+    model, tuned = model_of(store.encoding, bundle), store.tuned(bundle)
     place = {key: position for position, key in enumerate(inputs.keys)}
     n_encoded = 0
     for start in range(0, len(missing), CHUNK):
         progress.report(start, len(missing), "Tagging")
         keys = missing[start : start + CHUNK]
         rows = inputs.first[[place[key] for key in keys]]
-        gathered, fresh = gather_inputs(store.encoding, columns.facts.take(rows), features, progress)
+        gathered, fresh = gather_inputs(store.encoding, columns.facts.take(rows), features, progress, tuned=tuned)
         matrix.add(keys, model.probabilities(gathered))
         n_encoded += fresh
     progress.report(len(missing), len(missing))

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,13 +18,14 @@ from tagger.learning.memory import later_batch_predictions
 from tagger.learning.recipe import Recipe, parts_of, resolve
 from tagger.learning.thresholds import ChosenThreshold, apply_thresholds, parse_chooser
 from tagger.services.comparing import warned, weigh
-from tagger.services.gains import bought, news
-from tagger.services.inputs import gather_inputs, group_hashes, name_embeddings
+from tagger.services.encoding import Encoding
+from tagger.services.gains import News, bought, news
+from tagger.services.gathering import Gathered, gather_stored
+from tagger.services.inputs import group_hashes
 from tagger.services.pairs import with_current
 from tagger.services.progress import Progress
 from tagger.services.runs import promote
 from tagger.services.scores import later_batch, measured
-from tagger.services.starter import starter_for
 from tagger.services.store import Store, now
 from tagger.services.tagging import predict_missing
 from tagger.services.view import View
@@ -32,9 +34,7 @@ from tagger.storage.runs import STARTER, Bundle, RunRow, write_bundle
 from tagger.transactions.text import GROUP_VERSION, TEXT_VERSION
 
 if TYPE_CHECKING:
-    from tagger.learning.inputs import Inputs
     from tagger.learning.model import Model
-    from tagger.learning.starter import Starter
     from tagger.learning.training import EpochReport
 
 MEASURED_ON = "out-of-fold"
@@ -107,6 +107,31 @@ def learned_from(store: Store, view: View, recipe: Recipe) -> tuple[TrainingSet,
     return data, recipe
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """What a training begins with.
+
+    Attributes
+    ----------
+    recipe : without "auto".
+    gathered : of the rows and labels of `data`.
+    kept : folds of the run in use, see `folds_of_current`.
+    fresh : what was judged since that run.
+    last_seq : the number of the last operation that the training knows.
+    started, encoded : seconds of the clock.
+    """
+
+    view: View
+    data: TrainingSet
+    recipe: Recipe
+    gathered: Gathered
+    kept: NDArray[np.int64] | None
+    fresh: News
+    last_seq: int
+    started: float
+    encoded: float
+
+
 def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool = False) -> dict[str, Any]:
     """Train a run from everything judged.
 
@@ -122,6 +147,21 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
     CancelledError
         If someone asked to stop; nothing is kept.
     """
+    lesson = prepare(store, recipe, progress)
+    fitted = fit(lesson.gathered, lesson.data, lesson.recipe, progress, kept=lesson.kept)
+    return keep(store, lesson, fitted, progress, promote_it=promote_it)
+
+
+def prepare(store: Store, recipe: Recipe, progress: Progress) -> Lesson:
+    """Gather everything that was judged.
+
+    Raises
+    ------
+    TrainingError
+        If there is nothing to learn from.
+    CancelledError
+        If someone asked to stop.
+    """
     started = time.perf_counter()
     with store.db.read() as connection:
         last_seq = judgements.last_seq(connection)  # before the view: what is judged from here on is new to this run
@@ -129,25 +169,49 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
     fresh = news(store, view)
     data, recipe = learned_from(store, view, recipe)
     progress.stage("Reading descriptions")
-    inputs, _ = gather_inputs(store.encoding, view.columns.facts.take(data.rows), recipe.features, progress)
-    label_embeddings = name_embeddings(
-        store.encoding,
-        [(view.labels[column].name, view.labels[column].definition) for column in data.columns],
-        recipe.features,
-        progress,
-    )
-    names = [view.labels[column].name for column in data.columns]
-    starter = starter_for(store.starter(), store.encoding, names, recipe.features)
+    gathered = gather_stored(store, view, recipe.features, progress, rows=data.rows, columns=data.columns)
     encoded = time.perf_counter()
-
     kept = folds_of_current(store, view, data, recipe)
-    fitted = fit(inputs, data, recipe, progress, label_embeddings=label_embeddings, starter=starter, kept=kept)
-    fit_seconds = time.perf_counter() - encoded
+    return Lesson(view, data, recipe, gathered, kept, fresh, last_seq, started, encoded)
+
+
+def new_run_id() -> str:
+    """Tells when; two of one second differ at the end."""
+    return f"{now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
+
+
+def keep(
+    store: Store,
+    lesson: Lesson,
+    fitted: Fitted,
+    progress: Progress,
+    *,
+    promote_it: bool = False,
+    own: OwnEncoder | None = None,
+) -> dict[str, Any]:
+    """Score what was fitted, compare it with the run in use, and write it as a run.
+
+    Parameters
+    ----------
+    own : the encoder that was tuned with it; it goes into the bundle.
+
+    Returns
+    -------
+    As `train`.
+
+    Raises
+    ------
+    CancelledError
+        If someone asked to stop; nothing is kept.
+    """
+    view, data, recipe = lesson.view, lesson.data, lesson.recipe
+    names = [view.labels[column].name for column in data.columns]
+    fit_seconds = time.perf_counter() - lesson.encoded
     keys = [view.columns.folds[place] for place in view.columns.fold_index[data.rows].tolist()]
     later = later_batch_predictions(
         keys, data.y_true, data.judged, fitted.y_pred, n_folds=recipe.n_folds, seed=recipe.seed
     )
-    run_id = f"{now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
+    run_id = new_run_id() if own is None else own.run_id
     report = {
         "run_id": run_id,
         "n_transactions": int(data.rows.size),
@@ -167,16 +231,16 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
         "thresholds_tuned": [chosen.tuned for chosen in fitted.thresholds],
         "later_batch": later_batch(later, data.y_true, data.judged),
         "recipe": recipe.to_dict(),
-        "judged_until": last_seq,
+        "judged_until": lesson.last_seq,
         "rejected_labels": _only_rejected(store, view),
         "text_version": TEXT_VERSION,
         "group_version": GROUP_VERSION,
     }
-    total = time.perf_counter() - started
+    total, encode_seconds = time.perf_counter() - lesson.started, lesson.encoded - lesson.started
     report["seconds"] = {
-        "encode": encoded - started,
+        "encode": encode_seconds,
         "fit": fit_seconds,
-        "tune": total - (encoded - started) - fit_seconds,
+        "tune": total - encode_seconds - fit_seconds,
         "total": total,
     }
     bundle = Bundle(
@@ -196,19 +260,22 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
             "y_pred": fitted.y_pred.astype(np.uint8),
             "folds": fitted.folds.astype(np.int16),
         },
+        tuned_encoder="" if own is None else own.encoding.family,
     )
     try:
+        if own is not None:
+            store.use_tuned(bundle, own.encoding)
         # The new run's tags are worked out now, so that promoting it later is a single row.
         predict_missing(store, bundle, view.columns, progress)
         progress.check()
         progress.stage("Comparing it with the run in use")
         two = with_current(store, view, bundle)
         comparison = weigh(two)
-        report["bought"] = bought(two, comparison, fresh)
+        report["bought"] = bought(two, comparison, lesson.fresh)
         bundle = replace(bundle, summary={**bundle.summary, "bought": report["bought"]})
         row = RunRow(run_id, now(), store.settings.author, bool(view.is_sample[data.rows].any()), bundle.summary)
         progress.stage("Saving the run")
-        write_bundle(store.settings.runs_path / run_id, bundle)
+        write_bundle(store.settings.runs_path / run_id, bundle, encoder=None if own is None else own.folder)
         with store.db.write("runs") as connection:
             runs.add_run(connection, row)
     except BaseException:
@@ -218,6 +285,15 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
     if promote_it:
         promote(store, run_id)
     return report | warned(comparison["worse_because"], promoted=promote_it)
+
+
+@dataclass(frozen=True)
+class OwnEncoder:
+    """An encoder that was tuned for a run to come, in a folder beside the place of that run."""
+
+    run_id: str
+    folder: Path
+    encoding: Encoding
 
 
 @dataclass(frozen=True)
@@ -232,40 +308,36 @@ class Fitted:
 
 
 def fit(
-    inputs: Inputs,
+    gathered: Gathered,
     data: TrainingSet,
     recipe: Recipe,
     progress: Progress,
     *,
-    label_embeddings: NDArray[np.float32] | None = None,
-    starter: Starter | None = None,
     kept: NDArray[np.int64] | None = None,
 ) -> Fitted:
     """Score out of fold, fit on everything, choose thresholds from the out-of-fold probabilities.
 
     Parameters
     ----------
-    inputs : the rows of `data`.
+    gathered : of the rows and labels of `data`.
     recipe : resolved, so without "auto".
-    label_embeddings, starter : see `Model.fit`.
     kept : int64 (n_rows,), folds of an earlier training that stay; -1 for rows that had none.
     """
     # torch is imported where it is used: most screens need none of it.
     from tagger.learning.crossfit import chosen_on, cross_fitted_predictions, fit_and_score  # noqa: PLC0415
 
     progress.stage("Training")
-    told = _Told(progress, recipe.n_folds)
     model, oof = fit_and_score(
-        inputs,
+        gathered.inputs,
         data.y_true,
         data.judged,
         data.groups,
         recipe,
-        label_embeddings=label_embeddings,
-        starter=starter,
+        label_embeddings=gathered.label_embeddings,
+        starter=gathered.starter,
         kept=kept,
         cancelled=progress.cancelled,
-        on_epoch=told,
+        on_epoch=_Told(progress, recipe.n_folds),
     )
     progress.stage("Choosing thresholds")
     chooser = parse_chooser(recipe.thresholds)
@@ -277,7 +349,7 @@ def fit(
             data.judged,
             data.groups,
             chooser,
-            y_seen=model.probabilities(inputs.take(oof.repeated)),
+            y_seen=model.probabilities(gathered.inputs.take(oof.repeated)),
         ),
         y_prob=oof.y_prob,
         y_pred=cross_fitted_predictions(oof, data.y_true, data.judged, data.groups, chooser),

@@ -178,7 +178,8 @@ def _carried(store: Store, view: View, row: int, bundle: Bundle, asked: dict[int
     amounts = facts.amounts.copy()
     amounts[-1] = np.nan
     facts = Facts([*texts, texts[0]], amounts, facts.days, facts.accounts)
-    inputs, _ = gather_inputs(store.encoding, facts, bundle.recipe["features"], Progress(), keep=False)
+    features, tuned = bundle.recipe["features"], store.tuned(bundle)
+    inputs, _ = gather_inputs(store.encoding, facts, features, Progress(), keep=False, tuned=tuned)
     # What the starter tells of the whole description, it tells of every part: else two of its answers were compared.
     inputs = replace(inputs, keys=np.full(n, inputs.keys[0]))
     logits = model_of(store.encoding, bundle).logits(inputs)

@@ -26,7 +26,8 @@ from tagger.storage import schema
 from tagger.storage.database import inserted_id
 from tagger.storage.faults import explained
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+ENCODER = "encoder"  # the folder in a bundle
 STARTER = "starter"
 
 
@@ -41,6 +42,7 @@ class Bundle:
     head : the model's tensors.
     evidence : ids of the rows it learned from, their out-of-fold probabilities, predictions and folds, and which
         groups of descriptions it saw; the starter has the last only.
+    tuned_encoder : the family of the encoder that lies in the bundle; "" where there is none.
     """
 
     run_id: str
@@ -53,10 +55,20 @@ class Bundle:
     summary: dict[str, Any]
     head: dict[str, NDArray[Any]]
     evidence: dict[str, NDArray[Any]] = field(default_factory=dict)
+    tuned_encoder: str = ""
 
 
-def write_bundle(folder: Path, bundle: Bundle) -> None:
+def beside(folder: Path) -> Path:
+    """A place for what is to become part of a run; what is left there is swept."""
+    return folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
+
+
+def write_bundle(folder: Path, bundle: Bundle, *, encoder: Path | None = None) -> None:
     """Write aside, force to disk, then rename: a bundle is whole or not there.
+
+    Parameters
+    ----------
+    encoder : the folder of the run's own encoder, on the same disk; it is moved into the bundle.
 
     Raises
     ------
@@ -67,10 +79,10 @@ def write_bundle(folder: Path, bundle: Bundle) -> None:
     """
     if folder.exists():
         raise FileExistsError(folder)
-    aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
+    aside = beside(folder)
     try:
         with explained(folder):
-            _write(aside, bundle)
+            _write(aside, bundle, encoder)
             aside.rename(folder)
             _force_to_disk(folder.parent)
     except BaseException:
@@ -78,14 +90,20 @@ def write_bundle(folder: Path, bundle: Bundle) -> None:
         raise
 
 
-def _write(aside: Path, bundle: Bundle) -> None:
+def _write(aside: Path, bundle: Bundle, encoder: Path | None) -> None:
     aside.mkdir(parents=True)
+    if encoder is not None:
+        for path in (*encoder.iterdir(), encoder):
+            _force_to_disk(path)
+        encoder.rename(aside / ENCODER)
     description = {
-        "format_version": FORMAT_VERSION,
+        # What an earlier version of this program can read, it may.
+        "format_version": FORMAT_VERSION if bundle.tuned_encoder else 2,
         "run_id": bundle.run_id,
         "store_id": bundle.store_id,
         "created_at": bundle.created_at,
         "encoder": bundle.encoder,
+        "tuned_encoder": bundle.tuned_encoder,
         "recipe": bundle.recipe,
         "labels": [{"id": label_id, "name": name} for label_id, name in bundle.labels],
         "thresholds": list(bundle.thresholds),
@@ -131,6 +149,7 @@ def read_bundle(folder: Path) -> Bundle:
             summary=description["summary"],
             head=load_file(folder / "head.safetensors"),
             evidence=load_file(evidence_path) if evidence_path.exists() else {},
+            tuned_encoder=str(description.get("tuned_encoder", "")),
         )
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise BundleError(f"The run {folder.name!r} is damaged: {error}.") from error
@@ -144,7 +163,7 @@ def read_bundle(folder: Path) -> Bundle:
 def remove_bundle(folder: Path) -> None:
     """Delete a run's folder, renaming first so that a crash leaves no half."""
     if folder.exists():
-        aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
+        aside = beside(folder)
         folder.rename(aside)
         shutil.rmtree(aside, ignore_errors=True)  # what cannot be deleted is swept later
 

@@ -18,6 +18,8 @@ from tagger.learning.recipe import (
     parts_of,
     pooling_of,
 )
+from tagger.services import deep
+from tagger.storage.jobs import JobRow
 from tagger.ui import messages, widgets
 from tagger.ui.session import Session
 
@@ -108,6 +110,27 @@ def choose(session: Session, *, disabled: bool) -> Recipe:
         with st.expander("Layers and training"):
             settings = _layers(base.head, disabled=disabled)
     return replace(base, features="+".join(filter(None, parts)), head=settings, thresholds=CHOOSERS[chooser])
+
+
+def what_deep_does(session: Session) -> str:
+    """What the button is for, and how long it takes."""
+    minutes = max(1, round(deep.seconds(session.store) / 60))
+    return (
+        "Trains the last layers of the encoder on your verdicts too, which helps where descriptions say things that "
+        "words alone do not tell. Scored out of fold beside the same training without it: only if it is clearly "
+        f"better, a run comes of it. Roughly {widgets.counted(minutes, 'minute')} on two cores; a GPU is used where "
+        "there is one."
+    )
+
+
+def deep_outcome(session: Session, job: JobRow | None) -> None:
+    """What came of a deep retrain that ended last; and that the run in use has its own encoder."""
+    told = (job.result or {}).get("deep") if job is not None and job.kind == "train" else None
+    if told is not None:
+        show = st.success if told["kept"] else st.info
+        show(messages.escape(deep.line(told)), icon=":material/neurology:")
+    if deep.in_use(session.store):
+        st.caption("The run in use has an encoder of its own. A new training begins at the installed one.")
 
 
 @messages.callback

@@ -60,6 +60,7 @@ class Toy:
 
     def encoder(self, batch_size: int = 2) -> Encoder:
         return Encoder(
+            folder=Path(),
             forward=self.forward,
             tokenize=self.tokenize,
             dimension=1,

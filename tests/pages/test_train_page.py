@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from toys import labelled_csv
 
 from tagger.learning.recipe import Recipe
-from tagger.services import comparing, runs, training, tuning
+from tagger.services import comparing, deep, runs, training, tuning
 from tagger.services.importing import Upload, import_files
 from tagger.services.progress import Progress
 from tagger.services.store import Store
@@ -188,3 +188,53 @@ def test_any_two_runs_stand_side_by_side(opened, filled):
     assert "Choose two different runs." in texts(page)
     runs.discard(filled, second)
     assert not opened("train").exception
+
+
+def told(change: float) -> dict:
+    """What a deep retrain found."""
+    return {
+        "run_id": None,
+        "deep": {
+            "kept": False,
+            "n_layers": 2,
+            "epochs": 3,
+            "frozen": {"macro": {"f1": 0.5}, "micro": {"f1": 0.5}},
+            "tuned": {"macro": {"f1": 0.5 + change}, "micro": {"f1": 0.5}},
+            "macro": {"change": change, "interval": [change - 0.02, change + 0.02], "certain": False},
+            "micro": {"change": 0.0, "interval": [-0.02, 0.02], "certain": False},
+        },
+    }
+
+
+def test_a_deep_retrain_that_did_not_help_says_so_with_both_figures(opened, filled, monkeypatch):
+    asked = []
+
+    def retrain(_store, recipe, _progress):
+        asked.append(recipe)
+        return told(-0.01)
+
+    monkeypatch.setattr(deep, "retrain", retrain)
+    page = opened("train")
+    press(page, "Deep retrain")
+    jobs = page.session_state["session"].jobs
+    jobs.wait(jobs.latest().id, timeout=30)
+    shown = texts(page.run())
+    assert "Deep retrain did not help, so no run was kept: macro F1 0.500 with the encoder as it is, 0.490" in shown
+    assert "with its last layers trained, −0.01 (−0.03 to 0.01)." in shown
+    assert (asked[0].tuned_layers, asked[0].tuned_epochs) == (deep.LAYERS, deep.EPOCHS)
+    assert len(runs.listed(filled)) == 1
+
+
+def test_beside_deep_retrain_stands_what_it_does_and_how_long_it_takes(opened, filled):
+    page = opened("train")
+    (button,) = [button for button in page.button if button.label == "Deep retrain"]
+    assert "only if it is clearly better, a run comes of it" in button.help
+    assert "Roughly 1 minute on two cores" in button.help
+    assert "an encoder of its own" not in texts(page)
+
+
+def test_a_run_in_use_with_its_own_encoder_is_named_so(opened, filled, monkeypatch):
+    monkeypatch.setattr(deep, "in_use", lambda _store: True)
+    assert "The run in use has an encoder of its own. A new training begins at the installed one." in texts(
+        opened("train")
+    )

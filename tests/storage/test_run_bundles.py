@@ -182,7 +182,7 @@ def _cut(name, keep):
         _file("run.json", b"null"),
         _file("run.json", b'{"format_version": 1'),
         _file("run.json", b"\xff\xfe\x00"),
-        _json(format_version=3),
+        _json(format_version=4),
         _json(format_version="new"),
         _json(format_version=None),
         _json(labels=None),
