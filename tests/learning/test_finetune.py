@@ -14,7 +14,16 @@ from toys import bert_folder
 from tagger.errors import CancelledError, TrainingError
 from tagger.learning import finetune
 from tagger.learning.encoder import Encoder, load_encoder
-from tagger.learning.finetune import Trunk, Tuned, check, logits_of, out_of_fold_both_ways, save_encoder, tune
+from tagger.learning.finetune import (
+    Trunk,
+    Tuned,
+    check,
+    load_trainable,
+    logits_of,
+    out_of_fold_both_ways,
+    save_encoder,
+    tune,
+)
 from tagger.learning.inputs import Inputs
 from tagger.learning.metrics import score_labels, summarize
 from tagger.learning.model import Model
@@ -216,3 +225,22 @@ def test_logits_of_probabilities_are_finite_and_their_inverse():
     found = logits_of(y_prob)
     assert np.isfinite(found).all()
     np.testing.assert_allclose(1 / (1 + np.exp(-found)), y_prob, atol=1e-5)
+
+
+@pytest.mark.weights
+def test_the_installed_encoder_can_be_tuned_saved_and_loaded(tmp_path):
+    installed = load_trainable(None, max_length=64, batch_size=32)
+    texts = [f"TESCO STORES {number}" for number in range(12)]
+    inputs = Inputs.of(installed.encode(texts), texts)
+    y_true = (np.arange(12) % 2 == 0)[:, None]
+    judged = np.ones_like(y_true)
+    model = Model.fit(inputs, y_true, judged, RECIPE)
+    trunk = Trunk(installed, texts, 2)
+    tuned = tune(trunk, model, inputs, y_true, judged, begin=model.logits(inputs), epochs=20, seed=0)
+    np.testing.assert_allclose(
+        Tuned(model, trunk.new_layers(), trunk).embedded(inputs).tuned, inputs.embeddings, atol=2e-3
+    )
+    save_encoder(tuned, tmp_path / "own")
+    own = load_trainable(str(tmp_path / "own"), max_length=64, batch_size=32)
+    np.testing.assert_allclose(own.encode(texts), tuned.embedded(inputs).tuned, atol=2e-3)
+    assert not np.allclose(own.encode(texts), inputs.embeddings, atol=2e-3)
