@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,10 +69,44 @@ def settings(tmp_path: Path) -> Settings:
 def store(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """An empty store with the toy encoder and no starter."""
     monkeypatch.setattr(Settings, "starter_path", NO_STARTER)
-    opened = Store(settings)
-    opened.encoding.use(ToyEncoder())
-    yield opened
-    opened.close()
+    with _opened(settings) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def _prepared_homes() -> dict[Callable[[Store], object], Path]:
+    return {}
+
+
+@pytest.fixture
+def prepared(
+    settings: Settings,
+    _prepared_homes: dict[Callable[[Store], object], Path],
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Callable[[Callable[[Store], object]], Store]]:
+    """`prepared(fill)`: this test's own copy of a store as `fill` leaves it, which is done once for all tests."""
+    monkeypatch.setattr(Settings, "starter_path", NO_STARTER)
+    with ExitStack() as stack:
+
+        def copy(fill: Callable[[Store], object]) -> Store:
+            if fill not in _prepared_homes:
+                home = tmp_path_factory.mktemp("prepared") / "home"
+                with _opened(replace(settings, home=home)) as store, on_one_thread():
+                    fill(store)
+                _prepared_homes[fill] = home
+            shutil.copytree(_prepared_homes[fill], settings.home)
+            return stack.enter_context(_opened(settings))
+
+        yield copy
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Store]:
+    store = Store(settings)
+    store.encoding.use(ToyEncoder())
+    yield store
+    store.close()
 
 
 @pytest.fixture

@@ -13,12 +13,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, Request, WebSocket, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, WebSocket, sync_playwright
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FLAGS = [
@@ -157,8 +158,34 @@ def serve_app(serve: Callable[..., str]) -> Callable[..., str]:
     return lambda env=None: serve(CHECKOUT / "app.py", env)
 
 
+@pytest.fixture(scope="session")
+def _contexts(browser: Browser) -> Callable[..., BrowserContext]:
+    """One context per kind of screen, so that Streamlit's scripts are not fetched anew for every test."""
+
+    @cache
+    def context(width: int, height: int, *, dark: bool, touch: bool) -> BrowserContext:
+        return browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+            has_touch=touch,
+            is_mobile=touch,
+            device_scale_factor=2 if width < 600 else 1,
+            reduced_motion="reduce",
+        )
+
+    return context
+
+
+def _forget(page: Page) -> None:
+    """Close a page and leave nothing for the next one in its context but the files of the server."""
+    if not page.is_closed():
+        page.evaluate("() => { try { localStorage.clear() } catch { /* about:blank has none */ } }")
+        page.close()
+    page.context.clear_cookies()
+
+
 @pytest.fixture
-def page_at(browser: Browser) -> Iterator[Callable[..., Page]]:
+def page_at(_contexts: Callable[..., BrowserContext]) -> Iterator[Callable[..., Page]]:
     """`page_at(width, height, dark=False, touch=False) -> page`; what it sends is counted from the start.
 
     A page that asks another server for anything, be it a picture, fails its test: nothing leaves the machine.
@@ -167,16 +194,8 @@ def page_at(browser: Browser) -> Iterator[Callable[..., Page]]:
     with ExitStack() as stack:
 
         def open_page(width: int, height: int, *, dark: bool = False, touch: bool = False) -> Page:
-            context = browser.new_context(
-                viewport={"width": width, "height": height},
-                color_scheme="dark" if dark else "light",
-                has_touch=touch,
-                is_mobile=touch,
-                device_scale_factor=2 if width < 600 else 1,
-                reduced_motion="reduce",
-            )
-            stack.callback(context.close)
-            page = context.new_page()
+            page = _contexts(width, height, dark=dark, touch=touch).new_page()
+            stack.callback(_forget, page)
             sent = _frames.setdefault(page, [])
 
             def count(payload: bytes | str) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,11 +12,10 @@ import pytest
 import streamlit as st
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
-from toys import NO_STARTER, ToyEncoder, one_thread
+from toys import NO_STARTER, ToyEncoder
 
 from tagger.config import Settings
 from tagger.services.encoding import Encoding
-from tagger.services.store import Store
 from tagger.ui import session
 
 ROOT = Path(__file__).parents[2]
@@ -39,30 +36,10 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     st.cache_resource.clear()
 
 
-@pytest.fixture(scope="session")
-def _prepared_homes() -> dict[Callable[[Store], object], Path]:
-    return {}
-
-
 @pytest.fixture
-def prepared(
-    own_home: None, _prepared_homes: dict[Callable[[Store], object], Path], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[Callable[[Store], object]], Store]:
-    """`prepared(fill)`: this test's own copy of a store as `fill` leaves it, which is done once for all tests."""
-
-    def copy(fill: Callable[[Store], object]) -> Store:
-        settings = Settings.from_environment()
-        if fill not in _prepared_homes:
-            home = tmp_path_factory.mktemp("prepared") / "home"
-            store = Store(replace(settings, home=home))
-            with one_thread():
-                fill(store)
-            store.close()
-            _prepared_homes[fill] = home
-        shutil.copytree(_prepared_homes[fill], settings.home)
-        return Store(settings)
-
-    return copy
+def settings(own_home: None) -> Settings:
+    """Those that a page finds."""
+    return Settings.from_environment()
 
 
 @pytest.fixture

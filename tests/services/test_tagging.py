@@ -20,14 +20,17 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 NEW = statement("2024-05-01,TESCO new,-1.00", header="date,description,amount")
 
 
-@pytest.fixture
-def waiting(store: Store) -> Store:
-    """A store whose current run has not tagged the newest row yet."""
+def fill(store: Store) -> None:
     import_csv(store, three_kinds())
     training.train(store, Recipe(), Progress(), promote_it=True)
     import_files(store, [Upload("new.csv", NEW.encode())], Progress(), tag=False)
     assert store.view().tagging.n_waiting == 1
-    return store
+
+
+@pytest.fixture
+def waiting(prepared) -> Store:
+    """A store whose current run has not tagged the newest row yet."""
+    return prepared(fill)
 
 
 def ended(jobs: Jobs):

@@ -38,11 +38,14 @@ def scattered(store: Store) -> Store:
     return store
 
 
-@pytest.fixture
-def trained(store: Store) -> Store:
+def fill(store: Store) -> None:
     import_csv(store, three_kinds())
     training.train(store, Recipe(), Progress(), promote_it=True)
-    return store
+
+
+@pytest.fixture
+def trained(prepared) -> Store:
+    return prepared(fill)
 
 
 def shows(view: View, thresholds: dict[int, float]) -> np.ndarray:

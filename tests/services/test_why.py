@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from steps import confirm, import_csv, verdict
-from toys import labelled_csv
+from steps import confirm, import_and_train, import_csv, verdict
 
 from tagger.errors import NotFoundError
-from tagger.learning.recipe import Recipe
-from tagger.services import training, why
+from tagger.services import why
 from tagger.services.inputs import Facts, gather_inputs
 from tagger.services.progress import Progress
 from tagger.services.store import Store
@@ -20,16 +18,18 @@ NEW = "TESCO of yonder"
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@pytest.fixture
-def trained(store: Store) -> Store:
-    """60 reviewed descriptions, a promoted run, and three open rows, one of them of a reviewed description."""
-    import_csv(store, labelled_csv(20))
-    training.train(store, Recipe(n_folds=3), Progress(), promote_it=True)
+def fill(store: Store) -> None:
+    import_and_train(store)
     known = store.view().columns.descriptions[0]
     rows = (f"2025-01-01,{NEW},-5.00,", f"2025-01-02,{known},-5.00,", "2025-01-03,unheard of,-5.00,")
     import_csv(store, "date,description,amount,tags\n" + "\n".join(rows) + "\n", "later.csv")
     tag_all(store, Progress())
-    return store
+
+
+@pytest.fixture
+def trained(prepared) -> Store:
+    """60 reviewed descriptions, a promoted run, and three open rows, one of them of a reviewed description."""
+    return prepared(fill)
 
 
 def id_of(store: Store, description: str, *, last: bool = True) -> str:
