@@ -39,6 +39,7 @@ from tagger.learning.encoder import (
     through,
     weight_files,
 )
+from tagger.learning.features import distinct_rows
 from tagger.learning.inputs import Inputs
 from tagger.learning.metrics import BoolMatrix, FloatMatrix, IntVector
 from tagger.learning.model import Correction, Model
@@ -214,7 +215,8 @@ def tune(
     """
     device = trunk.packed.words.device
     mass = cells_of(y_true, judged, model.head.settings).mass
-    rows = _Rows.of(trunk.places(inputs.texts), mass * y_true, mass, begin, device)
+    first, index = distinct_rows(inputs, model.looked_at)
+    rows = _Rows.of(trunk.places(inputs.texts[first]), begin[first], (mass * y_true, mass), index, device)
     layers = trunk.new_layers()
     center, scale = torch.from_numpy(model.space.center).to(device), model.space.scale
     weight = nn.Parameter(torch.zeros(y_true.shape[1], center.numel(), device=device))
@@ -415,26 +417,24 @@ class _Rows:
 
     @classmethod
     def of(
-        cls, places: Places, positive: FloatMatrix, mass: FloatMatrix, begin: FloatMatrix, device: torch.device
+        cls,
+        places: Places,
+        begin: FloatMatrix,
+        cells: tuple[FloatMatrix, FloatMatrix],
+        index: Places,
+        device: torch.device,
     ) -> _Rows:
-        # Equal rows are one row with a count: the objective is the same.
-        numbers: dict[bytes, int] = {}
-        contents = (place.tobytes() + row.tobytes() for place, row in zip(places, begin, strict=True))
-        code = np.fromiter((numbers.setdefault(each, len(numbers)) for each in contents), np.int64, len(places))
-        _, first = np.unique(code, return_index=True)
-        order = np.argsort(places[first], kind="stable")
-        texts, starts = np.unique(places[first][order], return_index=True)
-
-        def summed(cells: FloatMatrix) -> Tensor:
-            empty = torch.zeros(len(numbers), cells.shape[1])
-            return empty.index_add(0, torch.from_numpy(code), torch.from_numpy(cells))[order].to(device)
-
+        """Of distinct rows; `cells` has the mass of positives and of all cells by transaction, `index` their rows."""
+        order = np.argsort(places, kind="stable")
+        texts, starts = np.unique(places[order], return_index=True)
+        row, nothing = torch.from_numpy(index), torch.zeros(places.size, begin.shape[1])
+        positive, mass = (nothing.index_add(0, row, torch.from_numpy(each))[order].to(device) for each in cells)
         return cls(
             texts,
             np.append(starts, order.size).astype(np.intp),
-            summed(positive.astype(np.float32)),
-            summed(mass),
-            torch.from_numpy(begin[first][order]).to(device),
+            positive,
+            mass,
+            torch.from_numpy(begin[order]).to(device),
         )
 
     @property

@@ -178,6 +178,11 @@ class Model:
         """The sum of parts that the head looks at."""
         return self.space.features
 
+    @property
+    def looked_at(self) -> str:
+        """The same, with the starter where that has a say."""
+        return self.features + ("" if self.starter is None else "+starter")
+
     def probabilities(self, inputs: Inputs) -> FloatMatrix:
         """Probability of every label: float32 (n, n_labels), each finite and in [0, 1].
 
@@ -196,7 +201,7 @@ class Model:
         out = np.empty((len(inputs), self.head.n_labels), dtype=np.float32)
         for start in range(0, len(inputs), _ROWS_AT_ONCE):
             some = inputs.take(slice(start, start + _ROWS_AT_ONCE))
-            first, index = distinct_rows(some, self.features + ("" if self.starter is None else "+starter"))
+            first, index = distinct_rows(some, self.looked_at)
             few = some.take(first)
             X = _design(self.space, self.names, self.starter, few, self.head.n_labels)
             if self.correction is not None:
