@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from tagger.services import quality, queue, review
+from tagger.services import quality, queue, review, tagging
 from tagger.ui import filters, grounds, picks, session, widgets
 from tagger.ui import quality as second_look
 from tagger.ui.components.transaction_list import WIDTH, EmptyText, ListPage, transaction_list
 
 state = session.open_page("Review")
-widgets.job_status(state, ("import", "tag"))
+job = widgets.job_status(state, ("import", "tag"))
 view = state.store.view()
+n_left = None
 with st.container(width=WIDTH, gap="xsmall"):
     asked = filters.asked_for(view)
     if asked.order in filters.OF_TAGS:
@@ -28,16 +29,19 @@ with st.container(width=WIDTH, gap="xsmall"):
             (asked, view.rows_of), lambda: queue.ask(state.store, view, asked.rows, label_id=asked.label_id)
         )
         ids, n_open = wanted.ids, review.n_open(view, wanted.ids)
+        n_left = review.n_left(view, asked.rows)
         picks.header(state.store, wanted, state, n_open=n_open)
     else:
         wanted, found = None, review.find(view, asked.rows)
         ids, n_open = state.pin((asked, view.rows_of), lambda: found.ids), found.n_open
-    page = filters.page(len(ids), n_open, asked=asked)
+    page = filters.page(len(ids), n_open, asked=asked, n_left=n_left)
 rows = review.rows(view, filters.on_page(ids, page))
 transaction_list(
     ListPage(
         labels=widgets.list_labels(view.labels),
-        days=widgets.list_days(rows) if wanted is None else picks.days(rows, wanted, order=asked.order, checked=done),
+        days=widgets.list_days(rows, tagging=job is None or not tagging.gave_up(job))
+        if wanted is None
+        else picks.days(rows, wanted, order=asked.order, checked=done),
         empty=EmptyText(*filters.empty_text(view, asked)),
     ),
     key="list",

@@ -79,7 +79,7 @@ class CancelledError(TaggerError):
 class BundleError(TaggerError):
     """A run on disk cannot be read by this version."""
 
-    hint = "Train again, or update Transaction Tagger."
+    hint = "Promote another run or roll back, then discard this one; or update Transaction Tagger."
 
 
 class StorageError(TaggerError):

@@ -191,10 +191,24 @@ def choose_thresholds(
     enough = counts >= max(min_groups, 1)
     values = chooser.choose(y_true, y_prob, judged, np.where(enough, counts, 0))
     values = np.where(np.isnan(values), default, values)
+    if chooser.tunes:
+        values = np.maximum(values, _least(y_true, y_prob, judged))
     return [
         ChosenThreshold(float(value), bool(chooser.tunes and is_enough), int(count))
         for value, is_enough, count in zip(values, enough, counts, strict=True)
     ]
+
+
+def _least(y_true: BoolMatrix, y_prob: FloatMatrix, judged: BoolMatrix) -> FloatVector:
+    """What the threshold of a label without both verdicts has to be at least; 0 for the others.
+
+    The head says the same of every row but for what the label's name or the starter add. Where nobody said yes, a tag
+    needs twice the odds that the usual row has; where nobody said no, it has to be likelier than not.
+    """
+    has_yes, has_no = np.any(y_true & judged, axis=0), np.any(~y_true & judged, axis=0)
+    usual = np.median(y_prob, axis=0).astype(np.float64) if y_prob.shape[0] else np.zeros(has_yes.size)
+    least: FloatVector = np.where(has_yes, np.where(has_no, 0.0, DEFAULT_THRESHOLD), 2 * usual / (1 + usual))
+    return least
 
 
 def positive_groups(y_true: BoolMatrix, judged: BoolMatrix, groups: IntVector) -> IntVector:

@@ -114,7 +114,9 @@ def evaluate(
         memory = Memory.from_judged([fold_description(text) for text in train.descriptions], data.y_true, data.judged)
         answers = memory.lookup([fold_description(text) for text in test.descriptions])
         y_pred, at_half = (np.where(answers.judged, answers.y_true, pred) for pred in (y_pred, at_half))
-    everything = np.ones_like(y_test)
+    # A file judges only labels that it contains.
+    judged = np.zeros_like(y_test)
+    judged[:, [place for place in test_columns if place >= 0]] = True
     test_groups = _numbers([group_key(description) for description in test.descriptions])
     seen_groups = {group_key(description) for description in train.descriptions}
     seen = np.fromiter((group_key(description) in seen_groups for description in test.descriptions), dtype=bool)
@@ -125,9 +127,7 @@ def evaluate(
         "n_groups": data.n_groups,
         "n_labels": len(names),
         "measured_on": "test",
-        **measured(
-            y_test, y_prob, y_pred, everything, test_groups, names=names, thresholds=thresholds, seed=recipe.seed
-        ),
+        **measured(y_test, y_prob, y_pred, judged, test_groups, names=names, thresholds=thresholds, seed=recipe.seed),
         "recipe": recipe.to_dict(),
         "seconds": {
             "encode": encoded - started,
@@ -137,12 +137,12 @@ def evaluate(
         },
         "n_train": len(train.descriptions),
         "n_test": len(test.descriptions),
-        "at_half": summary(score_labels(y_test, at_half, everything)),
+        "at_half": summary(score_labels(y_test, at_half, judged)),
         "unknown_labels": [name for name, place in zip(test.names, test_columns, strict=True) if place < 0],
         "tags_per_row": float(y_pred.sum(axis=1).mean()),
         "true_tags_per_row": float(y_test.sum(axis=1).mean()),
-        "seen": summary(score_labels(y_test[seen], y_pred[seen], everything[seen])),
-        "unseen": summary(score_labels(y_test[~seen], y_pred[~seen], everything[~seen])),
+        "seen": summary(score_labels(y_test[seen], y_pred[seen], judged[seen])),
+        "unseen": summary(score_labels(y_test[~seen], y_pred[~seen], judged[~seen])),
         "n_seen": int(np.count_nonzero(seen)),
         **({} if deep is None else {"deep": deep.told}),
     }

@@ -49,10 +49,13 @@ def gather(store: Store, view: View, bundle: Bundle) -> Evidence:
     own = own[columns]
     judged = view.truth.judged[:, columns]
     known_rows, places = out_of_fold_rows(view, bundle)
-    seen = np.isin(group_hashes(view.columns.groups), bundle.evidence.get("seen_groups", np.empty(0, dtype=np.uint64)))
-    fresh = judged.any(axis=1) & ~seen[view.columns.group_index]
-    # Keys of another version say nothing about what was seen: then nothing counts as unseen.
-    fresh &= bundle.summary.get("group_version") == GROUP_VERSION
+    seen_groups = bundle.evidence.get("seen_groups")
+    if seen_groups is None or bundle.summary.get("group_version") != GROUP_VERSION:
+        # No keys, or those of another version, say nothing about what was seen: then nothing counts as unseen.
+        fresh = np.zeros(len(view.columns), dtype=bool)
+    else:
+        seen = np.isin(group_hashes(view.columns.groups), seen_groups)
+        fresh = judged.any(axis=1) & ~seen[view.columns.group_index]
     fresh[known_rows] = False
     matrix = store.predictions(bundle)
     inputs = view.columns.inputs(context_of(bundle.recipe["features"]))

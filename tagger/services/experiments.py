@@ -211,7 +211,9 @@ def _prepare(store: Store, kind: str, axes: Collection[str]) -> _Prepared:
         base.seed,
         kept=folds_of_current(store, view, data, base),
     )
-    key = _data_key(view, data, folds, store.encoding.family)
+    starter = store.starter()
+    begun = f"{store.encoding.family} {'' if starter is None else starter.created_at}"
+    key = _data_key(view, data, folds, begun)
     return _Prepared(view, data, folds, tries(kind, base, data.n_groups, axes), key, judged_until)
 
 
@@ -222,13 +224,14 @@ def _current(store: Store) -> Recipe:
     return Recipe() if run_id == STARTER else Recipe.from_dict(store.bundle(run_id).recipe).frozen
 
 
-def _data_key(view: View, data: TrainingSet, folds: NDArray[np.int64], encoder: str) -> str:
+def _data_key(view: View, data: TrainingSet, folds: NDArray[np.int64], begun: str) -> str:
+    """A digest of all that tries depend on besides their settings; `begun` names the encoder and the starter."""
     digest = hashlib.blake2b(digest_size=16)
     labels = [
         (view.labels[column].id, view.labels[column].name, view.labels[column].definition) for column in data.columns
     ]
     for part in (
-        json.dumps([VERSION, TEXT_VERSION, GROUP_VERSION, encoder, data.y_true.shape, labels]).encode(),
+        json.dumps([VERSION, TEXT_VERSION, GROUP_VERSION, begun, data.y_true.shape, labels]).encode(),
         view.columns.pks[data.rows].tobytes(),
         np.packbits(data.y_true).tobytes(),
         np.packbits(data.judged).tobytes(),

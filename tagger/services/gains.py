@@ -96,9 +96,18 @@ def _what(found: Mapping[str, Any]) -> str:
 def _score(found: Mapping[str, Any], compared: Mapping[str, Any]) -> str:
     if compared["reason"] is not None:
         return "there is no fair comparison of F1"
-    if found["label"] is None:
-        return "no change in F1 beyond chance"
-    return f"{found['label']} F1 {told(found['change'], found['interval'])}"
+    certain = {
+        f"{name} F1": moved
+        for name, moved in ((name, compared["change"][name]) for name in ("macro", "micro"))
+        if moved["interval"] is not None and not moved["interval"][0] <= 0 <= moved["interval"][1]
+    }
+    # A loss in all is told before a gain of one.
+    lost = [name for name, moved in certain.items() if moved["change"] < 0]
+    if found["label"] is not None and (found["change"] < 0 or not lost):
+        return f"{found['label']} F1 {told(found['change'], found['interval'])}"
+    for name in lost or certain:
+        return f"{name} {told(certain[name]['change'], certain[name]['interval'])}"
+    return "no change in F1 beyond chance"
 
 
 def _counted(n: int, thing: str) -> str:

@@ -83,8 +83,9 @@ def facts_of_table(table: Table) -> Facts:
 
 
 def context_of(features: str) -> frozenset[str]:
-    """The parts besides the text that tell two inputs apart."""
-    return parts_of(features) & {"amount", "date", "account"}
+    """The parts besides the text that tell two inputs apart; the starter looks at amounts, too."""
+    parts = parts_of(features)
+    return parts & {"amount", "date", "account"} | (frozenset({"amount"}) if "starter" in parts else frozenset())
 
 
 def distinct(facts: Facts, context: frozenset[str]) -> Distinct:

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.errors import EncoderError
+from tagger.errors import BundleError, EncoderError
 from tagger.learning.bootstrap import Differences, f1_differences
 from tagger.learning.metrics import LabelScore, score_labels
 from tagger.services.evidence import Evidence, gather
@@ -143,7 +143,8 @@ def _work_out(store: Store, view: View, bundle: Bundle) -> None:
     keys = view.columns.inputs(context_of(bundle.recipe["features"])).keys
     if view.tagging.n_waiting or not knows_any or not store.predictions(bundle).missing(keys):
         return
-    with suppress(EncoderError):  # the encoder of another day cannot serve; the run is compared by what it said then
+    # The encoder of another day, or a damaged one of its own, cannot serve; the run is compared by what it said then.
+    with suppress(EncoderError, BundleError):
         predict_missing(store, bundle, view.columns, Progress())
 
 

@@ -317,13 +317,15 @@ def _why(unsure: Sequence[str], chosen: Chosen, n_rows: int, most: int) -> str:
         return f"Not reviewed yet{_like_it(n_rows)}"
     if chosen.nearness < UNLIKE:
         return f"Unlike anything reviewed so far{_like_it(n_rows)}"
-    return f"Stands for others that nobody has reviewed{_like_it(n_rows)}"
+    return f"Not quite like anything reviewed so far{_like_it(n_rows)}"
 
 
 def _why_label(name: str, probability: float | None) -> str:
     if probability is None:
         return f"Reads like {name}"
-    return f"Unsure about {name}" if 0.25 <= probability <= 0.75 else f"May be {name} ({probability:.2f})"
+    if 0.25 <= probability <= 0.75:
+        return f"Unsure about {name}"
+    return f"May be {name} ({probability:.2f})" if probability > 0.05 else f"Nearest to {name}, though unlikely"
 
 
 def _like_it(n_rows: int) -> str:

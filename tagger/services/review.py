@@ -131,6 +131,11 @@ def rows(view: View, ids: Sequence[str]) -> list[Row]:
     return [_row(view, places[public_id]) for public_id in ids if public_id in places]
 
 
+def n_left(view: View, wanted: Filter) -> int:
+    """How many of the rows that a filter leaves are not confirmed."""
+    return int(np.count_nonzero(matching(view, wanted) & ~view.truth.confirmed))
+
+
 def n_open(view: View, ids: Sequence[str]) -> int:
     """How many of these transactions are not confirmed."""
     places = view.columns.row_of_id

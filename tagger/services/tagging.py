@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from tagger.errors import BusyError, CancelledError, EncoderError
+from tagger.errors import BundleError, BusyError, CancelledError, EncoderError
 from tagger.services.encoding import CHUNK, Encoding
 from tagger.services.inputs import context_of, gather_inputs
 from tagger.services.jobs import Jobs
@@ -87,8 +87,8 @@ def tag_all(store: Store, progress: Progress) -> dict[str, Any]:
         if any(column >= 0 for column in store.label_columns(bundle, view.labels)):
             try:
                 n_encoded += predict_missing(store, bundle, view.columns, progress)
-            except EncoderError as error:
-                # The rows are stored and can be reviewed; a run that this encoder cannot serve just stays silent.
+            except (EncoderError, BundleError) as error:
+                # The rows are stored and can be reviewed; a run that cannot serve them just stays silent.
                 refused.append(f"{error} {error.hint}")
     return {"texts": len(view.columns.texts), "encoded": n_encoded, "refused": refused}
 

@@ -243,10 +243,11 @@ def keep(
         "tune": total - encode_seconds - fit_seconds,
         "total": total,
     }
+    at = now()
     bundle = Bundle(
         run_id=run_id,
         store_id=store.db.store_id,
-        created_at=now().isoformat(timespec="seconds") + "Z",
+        created_at=at.isoformat(timespec="seconds") + "Z",
         encoder=store.encoding.encoder.family,
         recipe=recipe.to_dict(),
         labels=tuple((view.labels[column].id, view.labels[column].name) for column in data.columns),
@@ -273,7 +274,7 @@ def keep(
         comparison = weigh(two)
         report["bought"] = bought(two, comparison, lesson.fresh)
         bundle = replace(bundle, summary={**bundle.summary, "bought": report["bought"]})
-        row = RunRow(run_id, now(), store.settings.author, bool(view.is_sample[data.rows].any()), bundle.summary)
+        row = RunRow(run_id, at, store.settings.author, bool(view.is_sample[data.rows].any()), bundle.summary)
         progress.stage("Saving the run")
         write_bundle(store.settings.runs_path / run_id, bundle, encoder=None if own is None else own.folder)
         with store.db.write("runs") as connection:
@@ -367,8 +368,10 @@ def folds_of_current(store: Store, view: View, data: TrainingSet, recipe: Recipe
     current = store.bundle(view.tagging.run_id)
     if (current.recipe.get("seed"), current.recipe.get("n_folds")) != (recipe.seed, recipe.n_folds):
         return None
-    ids = (bytes(each).hex() for each in current.evidence.get("transaction_ids", ()))
-    fold_of = dict(zip(ids, current.evidence.get("folds", np.empty(0)).tolist(), strict=True))
+    if not {"transaction_ids", "folds"} <= current.evidence.keys():
+        return None
+    ids = (bytes(each).hex() for each in current.evidence["transaction_ids"])
+    fold_of = dict(zip(ids, current.evidence["folds"].tolist(), strict=True))
     return np.array([fold_of.get(view.columns.ids[row], -1) for row in data.rows.tolist()], dtype=np.int64)
 
 

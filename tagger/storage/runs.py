@@ -21,7 +21,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 from sqlalchemy import Connection, delete, insert, select, update
 
-from tagger.errors import BundleError, NotFoundError
+from tagger.errors import BundleError, NotFoundError, SettingError
+from tagger.learning.recipe import Recipe
 from tagger.storage import schema
 from tagger.storage.database import inserted_id
 from tagger.storage.faults import explained
@@ -153,11 +154,27 @@ def read_bundle(folder: Path) -> Bundle:
         )
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise BundleError(f"The run {folder.name!r} is damaged: {error}.") from error
-    if len(bundle.labels) != len(bundle.thresholds):
-        raise BundleError(
-            f"The run {folder.name!r} is damaged: {len(bundle.labels)} labels, {len(bundle.thresholds)} thresholds."
-        )
+    _check(folder.name, bundle)
     return bundle
+
+
+def _check(name: str, bundle: Bundle) -> None:
+    """Refuse a run whose parts do not fit together, here, where one hears which run it is."""
+    n_labels, evidence = len(bundle.labels), bundle.evidence
+    if n_labels != len(bundle.thresholds):
+        raise BundleError(f"The run {name!r} is damaged: {n_labels} labels, {len(bundle.thresholds)} thresholds.")
+    try:
+        Recipe.from_dict(bundle.recipe | {"features": bundle.recipe["features"]})
+    except (SettingError, KeyError, TypeError) as error:
+        raise BundleError(f"The run {name!r} is damaged, or of a later version: its recipe says {error}.") from error
+    bias = bundle.head.get("head.output.bias")
+    if bias is not None and bias.shape != (n_labels,):
+        raise BundleError(f"The run {name!r} is damaged: a head for {bias.size} labels, of which it names {n_labels}.")
+    rows = {key: evidence[key] for key in ("transaction_ids", "y_prob", "y_pred", "folds") if key in evidence}
+    if len({len(values) for values in rows.values()}) > 1:
+        raise BundleError(f"The run {name!r} is damaged: its evidence speaks of different numbers of transactions.")
+    if any(rows[key].shape[1:] != (n_labels,) for key in ("y_prob", "y_pred") if key in rows):
+        raise BundleError(f"The run {name!r} is damaged: its evidence speaks of other labels.")
 
 
 def remove_bundle(folder: Path) -> None:

@@ -73,8 +73,13 @@ def asked_for(view: View) -> Asked:
     return Asked(rows, order, label_id)
 
 
-def page(n_rows: int, n_open: int, *, asked: Asked) -> int:
-    """Which page of that many rows, counted from 1; the first one again when something else is asked for."""
+def page(n_rows: int, n_open: int, *, asked: Asked, n_left: int | None = None) -> int:
+    """Which page of that many rows, counted from 1; the first one again when something else is asked for.
+
+    Parameters
+    ----------
+    n_left : how many transactions are to review in all, where the rows are but picks of them.
+    """
     n_pages = max(1, -(-n_rows // PAGE_SIZE))
     if st.session_state.get("asked") != asked:
         if "asked" in st.session_state:
@@ -83,7 +88,11 @@ def page(n_rows: int, n_open: int, *, asked: Asked) -> int:
     if st.session_state.get("page", 1) > n_pages:
         st.session_state["page"] = n_pages
     line = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
-    line.caption(f"{counted(n_rows, 'transaction')} · {n_open:,} to review", width="content")
+    if n_left is None:
+        told = f"{counted(n_rows, 'transaction')} · {n_open:,} to review"
+    else:
+        told = f"{n_open:,} of {counted(n_rows, 'pick')} open · {n_left:,} to review in all"
+    line.caption(told, width="content")
     return 1 if n_pages == 1 else line.pagination(n_pages, key="page", max_visible_pages=5)
 
 

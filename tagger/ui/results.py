@@ -24,8 +24,9 @@ def beside(session: Session, run_id: str, with_run_id: str | None = None) -> Pai
     return _beside(store, str(store.settings.home), moment, run_id, with_run_id)
 
 
+# Streamlit leaves names that begin with an underscore out of the key.
 @st.cache_resource(max_entries=3, show_spinner=False)
-def _beside(_store: Store, _home: str, _moment: tuple[int, ...], run_id: str, with_run_id: str | None) -> Pair:
+def _beside(_store: Store, home: str, moment: tuple[int, ...], run_id: str, with_run_id: str | None) -> Pair:  # noqa: ARG001
     return pair(_store, run_id, with_run_id)
 
 
@@ -142,7 +143,8 @@ def _totals(compared: Mapping[str, Any], other: str) -> None:
         return
     where = f"{widgets.counted(n_rows, 'transaction')} whose descriptions neither run learned from"
     told = [_total(compared, name) for name in ("macro", "micro")]
-    st.markdown(" · ".join(told) + f", on {where}.")
+    n_labels = sum(row["before"] is not None and row["after"] is not None for row in compared["labels"])
+    st.markdown(" · ".join(told) + f", over {widgets.counted(n_labels, 'tag')} that both know, on {where}.")
     folds = "in the same folds" if compared["same_folds"] else "each in its own folds"
     st.caption(
         f"Out of fold on {widgets.counted(n_groups, 'description')}, {folds}. In brackets: the range that holds the "
@@ -294,7 +296,7 @@ def _sources(later: Mapping[str, Any]) -> None:
 def _untuned(summary: Mapping[str, Any]) -> str:
     few = summary["thresholds_tuned"].count(False)
     if few == len(summary["thresholds_tuned"]):
-        return " No threshold was tuned."
+        return " All tags have fewer than ten different examples, so their thresholds lean on a shared one."
     return f" {widgets.counted(few, 'tag')} with fewer than ten different examples: threshold not tuned." if few else ""
 
 

@@ -84,8 +84,13 @@ def list_labels(labels: Sequence[Label]) -> list[ListLabel]:
     return [ListLabel(label.id, label.name, cast("Color", label.color)) for label in labels]
 
 
-def list_days(rows: Sequence[Row]) -> list[ListDay]:
-    """Rows under their days, in the order in which they come."""
+def list_days(rows: Sequence[Row], *, tagging: bool = True) -> list[ListDay]:
+    """Rows under their days, in the order in which they come.
+
+    Parameters
+    ----------
+    tagging : rows without suggestions will get some; False where tagging gave up.
+    """
     days: dict[str, list[ListRow]] = {}
     for row in rows:
         sign = 0 if row.amount is None else (Decimal(row.amount) > 0) - (Decimal(row.amount) < 0)
@@ -100,9 +105,9 @@ def list_days(rows: Sequence[Row]) -> list[ListDay]:
                     for tag in row.tags
                 ],
                 rejected=row.rejected,
-                state="confirmed" if row.confirmed else "open",
+                state="confirmed" if row.confirmed else "waiting" if row.waiting and tagging else "open",
                 account=row.account,
-                note="Tagging…" if row.waiting else "",
+                note="" if not row.waiting else "Tagging…" if tagging else "No suggestions",
             )
         )
     return [ListDay(title, day_rows) for title, day_rows in days.items()]

@@ -245,6 +245,25 @@ def test_a_label_is_created_in_place_and_confirmed_with_the_row(open_list):
     expect(harness.chip(0, "coffee beans")).to_have_attribute("data-key", "11")
 
 
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_row_that_waits_for_its_tags_cannot_be_confirmed_as_having_none(open_list, size):
+    harness = open_list(size, show="waiting")
+    harness.row(0).focus()
+    harness.page.keyboard.press("Enter")
+    expect(harness.row(0).locator("button.confirm")).to_be_disabled()
+    expect(harness.page.locator(".bar-confirm")).to_be_disabled()
+    assert harness.stored() == []
+    # What a person says counts at once.
+    harness.page.keyboard.press("t")
+    harness.page.keyboard.type("rent")
+    harness.page.keyboard.press("Enter")
+    harness.page.keyboard.press("Escape")
+    expect(harness.row(0).locator("button.confirm")).to_be_enabled()
+    harness.row(0).focus()
+    harness.page.keyboard.press("Enter")
+    assert [operation["kind"] for operation in harness.stored_when(2)] == ["verdict", "confirm"]
+
+
 def test_confirming_goes_on_to_the_next_row_and_leaves_out_what_was_rejected(open_list):
     harness = open_list(PHONE)
     harness.chip(0, "salary").tap()

@@ -124,3 +124,16 @@ def test_a_file_without_labels_cannot_be_evaluated(fails, write, two_files, text
     assert "--labels-column" in fails("evaluate", "--train", path, "--test", two_files[1])["hint"]
     fails("evaluate", "--train", two_files[0], "--test", path)
     assert "no labelled rows" in fails("evaluate", "--train", two_files[0], "--test", path)["message"]
+
+
+def test_a_label_that_the_test_file_does_not_have_is_not_judged_by_it(ok, write):
+    train = write("train.csv", labelled_csv(12))
+    test = write(
+        "test.csv", "date,description,amount,tags\n2024-06-01,ZOO,-1,Pets\n2024-06-02,TESCO groceries,-1,Pets\n"
+    )
+    report = ok("evaluate", "--train", train, "--test", test)
+    assert report["unknown_labels"] == ["Pets"]
+    for label in report["labels"]:
+        assert (label["support"], label["precision"], label["recall"], label["f1"]) == (0, None, None, None)
+    assert report["micro"] == {"precision": None, "recall": None, "f1": None}
+    assert report["macro"]["labels_scored"] == 0

@@ -298,3 +298,35 @@ def test_a_rare_label_shares_and_says_that_it_was_not_tuned(n_groups, tuned):
     weight = n_groups / (n_groups + 20) * tuned
     assert (chosen.tuned, chosen.n_positive_groups) == (tuned, n_groups)
     assert chosen.value == pytest.approx(sigmoid(weight * logit(0.75) + (1 - weight) * logit(shared)), rel=1e-6)
+
+
+def lone(*columns):
+    """Probabilities and verdicts of 40 rows: a first label with both verdicts, and these (probability, verdicts)."""
+    rng = np.random.default_rng(0)
+    has_it = np.arange(40) < 12
+    y_prob = [np.where(has_it, 0.95, 0.02) + rng.random(40) * 0.02]
+    y_true, judged = [has_it], [np.ones(40, dtype=bool)]
+    for probability, said_yes, said_no in columns:
+        y_prob.append(np.full(40, probability))
+        y_true.append(np.arange(40) < said_yes)
+        judged.append((np.arange(40) < said_yes) | (np.arange(40) >= 40 - said_no))
+    return [np.array(part).T for part in (y_true, np.array(y_prob, dtype=np.float32), judged)]
+
+
+@pytest.mark.parametrize("chooser", ["blended", "shrunk", "grid", "exact"])
+@pytest.mark.parametrize("probability", [0.02, 0.125, 0.334, 0.5])
+def test_what_the_head_says_of_every_row_alike_puts_a_tag_without_verdicts_on_none(chooser, probability):
+    y_true, y_prob, judged = lone((probability, 0, 0))
+    chosen = choose_thresholds(y_true, y_prob, judged, np.arange(40), parse_chooser(chooser))
+    odds = chosen[1].value / (1 - chosen[1].value)
+    assert odds >= 2 * probability / (1 - probability) * 0.999
+    assert chosen[0] == choose_thresholds(*(part[:, :1] for part in (y_true, y_prob, judged)), np.arange(40),
+                                          parse_chooser(chooser))[0]  # fmt: skip
+
+
+@pytest.mark.parametrize("chooser", ["blended", "shrunk"])
+def test_a_tag_that_nobody_said_no_to_has_to_be_likelier_than_not(chooser):
+    y_true, y_prob, judged = lone((0.334, 5, 0), (0.9, 40, 0))
+    chosen = choose_thresholds(y_true, y_prob, judged, np.arange(40), parse_chooser(chooser))
+    assert chosen[1].value >= 0.5
+    assert chosen[2].value >= 0.5

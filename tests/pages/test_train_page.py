@@ -133,6 +133,24 @@ def test_rolling_back_brings_run_and_thresholds_of_before(opened, filled):
     assert filled.view().tagging.threshold_version_id is None
 
 
+def test_after_rolling_back_a_candidate_is_compared_with_what_is_in_use_then(opened, filled):
+    first = runs.current_id(filled)
+    second = train(filled, features="mean", thresholds="fixed:0.9")
+    runs.promote(filled, second)
+    third = train(filled, features="lexical")
+    page = opened("train")
+
+    def beside() -> int:
+        changed = comparing.compare(filled, third)["changed_transactions"]
+        assert f"it changes the tags of **{changed:,} transaction" in texts(page)
+        return changed
+
+    before = beside()
+    press(page, "Roll back")
+    assert runs.current_id(filled) == first
+    assert beside() != before
+
+
 def menu(page: AppTest, run_id: str) -> None:
     page.session_state[f"menu:{run_id}"] = True
     page.run()

@@ -19,7 +19,7 @@ from tagger.config import Settings
 from tagger.errors import BundleError, CancelledError, TrainingError
 from tagger.learning import finetune
 from tagger.learning.recipe import HeadSettings, Recipe
-from tagger.services import comparing, curve, deep, doctor, experiments, runs, tables, training, why
+from tagger.services import comparing, curve, deep, doctor, experiments, runs, tables, tagging, training, why
 from tagger.services.progress import Progress
 from tagger.services.store import Store
 from tagger.storage.runs import ENCODER
@@ -181,6 +181,15 @@ def test_a_damaged_encoder_is_named_with_its_run(kept):
     path.unlink()
     with pytest.raises(BundleError, match=report["run_id"]):
         store.tuned(store.bundle(report["run_id"]))
+
+
+def test_without_its_encoder_an_import_is_stored_and_says_what_it_could_not_do(kept):
+    store, report = kept
+    shutil.rmtree(store.settings.runs_path / report["run_id"] / "encoder")
+    found = import_csv(store, "date,description,amount\n2024-06-01,SOMETHING NEW,-1.00\n", "june.csv")
+    assert found["batch_id"]
+    assert found["files"][0]["added"] == 1
+    assert any(report["run_id"] in line for line in tagging.tag_all(store, Progress())["refused"])
 
 
 def test_discarding_it_removes_its_encoder_and_embeddings(kept):

@@ -110,6 +110,29 @@ def test_nothing_is_claimed_that_chance_explains(judged, missed):
     assert found["line"].endswith("; no change in F1 beyond chance.")
 
 
+NOTHING = {"change": 0.0, "interval": (-0.1, 0.1)}
+FALL, RISE = {"change": -0.54, "interval": (-0.6, -0.2)}, {"change": 0.12, "interval": (0.01, 0.2)}
+
+
+@pytest.mark.parametrize(
+    ("label", "macro", "micro", "told"),
+    [
+        (None, NOTHING, NOTHING, "no change in F1 beyond chance"),
+        (None, FALL, RISE, "macro F1 −0.54 (−0.60 to −0.20)"),
+        (None, NOTHING, RISE, "micro F1 +0.12 (0.01 to 0.20)"),
+        (RISE, FALL, NOTHING, "macro F1 −0.54 (−0.60 to −0.20)"),
+        (RISE, RISE, RISE, "a F1 +0.12 (0.01 to 0.20)"),
+        (FALL, FALL, FALL, "a F1 −0.54 (−0.60 to −0.20)"),
+    ],
+)
+def test_a_loss_in_all_is_told_before_a_gain_of_one_tag(judged, label, macro, micro, told):
+    add_scored_run(judged, truth(judged), promote=True, judged_until=until_now(judged))
+    two = pair(judged, add_scored_run(judged, truth(judged)).run_id)
+    labels = [] if label is None else [{"label": "a", "certain": True, **label}]
+    compared = comparing.weigh(two) | {"labels": labels, "change": {"macro": macro, "micro": micro}}
+    assert bought(two, compared, news(judged, judged.view()))["line"].endswith(f"; {told}.")
+
+
 def test_other_settings_are_named_beside_the_corrections(judged):
     old = {"features": "both", "seed": 0}
     add_scored_run(judged, truth(judged), promote=True, judged_until=until_now(judged), recipe=old)

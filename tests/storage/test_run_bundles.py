@@ -192,6 +192,9 @@ def _cut(name, keep):
         _json(thresholds=[0.5]),
         _json(thresholds=["high", "low"]),
         _json(thresholds=0.5),
+        _json(recipe={}),
+        _json(recipe={"features": "smell"}),
+        _json(recipe={"features": "both", "of": "a later version"}),
         _file("head.safetensors", b""),
         _file("head.safetensors", b"\x00" * 64),
         _file("head.safetensors", b"\xff" * 64),
@@ -209,6 +212,22 @@ def test_a_damaged_or_later_run_is_refused_in_words(folder, damage):
         read_bundle(folder)
     assert caught.value.hint
     assert isinstance(caught.value, TaggerError)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"evidence": {"y_prob": np.zeros((3, 2)), "folds": np.zeros(2)}},
+        {"evidence": {"y_prob": np.zeros((3, 1))}},
+        {"evidence": {"y_pred": np.zeros((3, 3), dtype=np.uint8)}},
+        {"head": {"head.output.bias": np.zeros(3, dtype=np.float32)}},
+    ],
+    ids=["folds of fewer rows", "fewer labels", "more labels", "a head for more labels"],
+)
+def test_parts_of_a_run_that_do_not_fit_together_are_refused(folder, changed):
+    write_bundle(folder, replace(BUNDLE, **changed))
+    with pytest.raises(BundleError, match=BUNDLE.run_id):
+        read_bundle(folder)
 
 
 def test_no_pickle_is_written(folder):

@@ -3,7 +3,7 @@
 LIST_FOLDER names a folder; the address says the rest. `case` is the name of the file in it (one JSON object a line),
 so that every test has its own. `delay` (seconds) makes storing and every rerun slow. `rows` sets the number of plain
 rows, `labels` names further labels (with commas between). `show` is "plain", "showcase" (every state of a chip and a
-row), "locked" (operations on its row fail) or "empty".
+row), "locked" (operations on its row fail), "waiting" (for its tags) or "empty".
 """
 
 from __future__ import annotations
@@ -208,6 +208,8 @@ if SHOW == "showcase":
     base = showcase()
 elif SHOW == "locked":
     base = [ListDay("No date", [ListRow("c1", "LOCKED SHOP", "−£2.00", -1, [ListTag(1, "predicted", 0.9)])])]
+elif SHOW == "waiting":
+    base = [ListDay("No date", [ListRow("d1", "NEW SHOP", "−£2.00", -1, state="waiting", note="Tagging…")])]
 elif SHOW == "empty":
     base = []
 else:

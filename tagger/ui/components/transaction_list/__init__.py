@@ -17,7 +17,7 @@ from streamlit.components.v2 import component
 
 Color = Literal["red", "orange", "yellow", "green", "blue", "violet", "gray"]
 Source = Literal["confirmed", "remembered", "predicted"]
-RowState = Literal["open", "confirmed"]
+RowState = Literal["open", "waiting", "confirmed"]
 Operation = Mapping[str, Any]  # `services.review.apply` says what is in it
 
 COLORS: tuple[Color, ...] = ("red", "orange", "yellow", "green", "blue", "violet", "gray")

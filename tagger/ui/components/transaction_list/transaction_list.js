@@ -278,6 +278,10 @@ class TransactionList {
 
   confirm(id, { refocus }) {
     const { chips, confirmed, state } = this.views.get(id)
+    if (this.#waits(id)) {
+      this.#announce("Its tags are still being worked out")
+      return
+    }
     if (!confirmed) {
       const present = chips.filter((chip) => !chip.rejected).map((chip) => chip.key)
       const before = { whole: true, tags: [...state.tags], rejected: [...state.rejected], confirmed: false }
@@ -555,13 +559,14 @@ class TransactionList {
       control.tabIndex = here ? 0 : -1
     }
     const none = !view.chips.some((chip) => !chip.rejected)
-    element.confirm.disabled = view.confirmed
+    const waits = this.#waits(id)
+    element.confirm.disabled = view.confirmed || waits
     const title = this.#title(id)
     const confirm = view.confirmed ? "Confirmed" : `Confirm ${none ? "no tag for " : ""}${title}`
     element.confirm.setAttribute("aria-label", confirm)
     element.add.setAttribute("aria-label", `Add a tag to ${title}`)
     element.ask.setAttribute("aria-label", `Why these tags for ${title}`)
-    setText(element.confirmText, view.confirmed ? "Confirmed" : none ? "No tag" : "Confirm")
+    setText(element.confirmText, view.confirmed ? "Confirmed" : waits ? "Tagging…" : none ? "No tag" : "Confirm")
   }
 
   #renderChips(id, element, view) {
@@ -616,8 +621,15 @@ class TransactionList {
     const view = this.views.get(this.focused)
     const none = view && !view.chips.some((chip) => !chip.rejected)
     this.barConfirm.hidden = rows === 0
-    this.barConfirm.disabled = done
-    setText(this.barConfirm, done ? "Done" : view?.confirmed ? "Next" : none ? "No tag" : "Confirm")
+    const waits = view && this.#waits(this.focused)
+    this.barConfirm.disabled = done || waits
+    const confirm = waits ? "Tagging…" : none ? "No tag" : "Confirm"
+    setText(this.barConfirm, done ? "Done" : view?.confirmed ? "Next" : confirm)
+  }
+
+  // Nothing is suggested yet: confirming would say that no tag applies.
+  #waits(id) {
+    return this.rows.get(id).state === "waiting" && !this.views.get(id).chips.some((chip) => !chip.rejected)
   }
 
   #isConfirmed(id) {
