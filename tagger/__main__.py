@@ -483,12 +483,12 @@ def _lines(value: object, indent: int = 0) -> list[str]:
     if isinstance(value, dict):
         lines: list[str] = []
         for name, each in value.items():
-            if isinstance(each, dict | list) and each:
+            if each and (isinstance(each, dict | list) or (isinstance(each, tuple) and isinstance(each[0], dict))):
                 lines += [f"{pad}{name}:", *_lines(each, indent + 1)]
             else:
                 lines.append(f"{pad}{name}: {_plain(each)}")
         return lines
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [
             pad + "  ".join(f"{name}={_plain(cell)}" for name, cell in each.items())
             if isinstance(each, dict)
@@ -503,7 +503,11 @@ def _plain(value: object) -> str:
         return "n/a"
     if isinstance(value, float):
         return f"{value:.4f}".rstrip("0").rstrip(".")
-    return "none" if value in ([], {}) else str(value)
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_plain, value)) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_plain(each)}" for name, each in value.items()) or "none"
+    return str(value)
 
 
 if __name__ == "__main__":

@@ -121,7 +121,7 @@ def measure(store: Store, kind: str, progress: Progress, *, axes: Collection[str
         def tell(done: int, _: int = 0, *, before: int = number * n_folds) -> None:
             progress.report(before + done, len(fits) * n_folds)
 
-        progress.stage(f"Trying {number + 1} of {len(fits)}: {prepared.tries[places[0]].name}")
+        progress.stage(f"Fit {number + 1} of {len(fits)}: {prepared.tries[places[0]].name}")
         tell(0)
         started = time.perf_counter()
         try:

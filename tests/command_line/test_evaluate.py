@@ -10,6 +10,8 @@ import pytest
 from command_line.common import MACRO, PRF, check_measured
 from toys import TOWNS, labelled_csv
 
+from tagger.__main__ import main
+
 
 @pytest.fixture
 def two_files(write: Callable[..., Path]) -> tuple[Path, Path]:
@@ -137,3 +139,14 @@ def test_a_label_that_the_test_file_does_not_have_is_not_judged_by_it(ok, write)
         assert (label["support"], label["precision"], label["recall"], label["f1"]) == (0, None, None, None)
     assert report["micro"] == {"precision": None, "recall": None, "f1": None}
     assert report["macro"]["labels_scored"] == 0
+
+
+def test_without_json_intervals_are_numbers_and_no_python(ok, two_files, capfd):
+    report = ok("evaluate", "--train", two_files[0], "--test", two_files[1])
+    capfd.readouterr()
+    assert main(["evaluate", "--train", str(two_files[0]), "--test", str(two_files[1])]) == 0
+    out = capfd.readouterr().out
+    low, high = report["labels"][0]["interval"]["recall"]
+    assert f"recall {low:.4f}".rstrip("0") in out
+    assert f"{high:.4f}".rstrip("0").rstrip(".") in out
+    assert not set("(){}'") & set(out)

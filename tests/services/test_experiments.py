@@ -113,7 +113,7 @@ def test_another_set_fits_only_what_is_new(judged, fits):
 
 def test_a_stopped_set_keeps_and_reports_what_was_finished(judged, fits):
     with pytest.raises(CancelledError) as stopped:
-        small(judged, StopAt("Trying 3 of 4"))
+        small(judged, StopAt("Fit 3 of 4"))
     assert "kept" in stopped.value.hint
     plan, report = look(judged)
     assert (plan.n_tries, plan.n_left) == (4, 2)
