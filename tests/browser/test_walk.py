@@ -227,7 +227,7 @@ def test_what_is_answered_from_the_queue_is_stored_with_why_it_was_asked(app, pa
         stored = db.execute("select reason from operations where kind = 'confirm' order by seq").fetchall()
     assert stored == [("queue",)] * 4 + [("audit",)]
     page.reload()
-    expect(page.get_by_text("8 transactions")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("8 of 8 picks open")).to_be_visible(timeout=SLOW)
     assert not set(rows.locator(".description").all_inner_texts()) & set(order[:5]), "asked again"
     assert "order=queue" in page.url
 

@@ -62,7 +62,7 @@ def test_an_address_with_the_queue_shows_the_picks_in_their_order_each_with_its_
     assert [(row["why"], row["reason"]) for row in rows] == [(pick.why, pick.reason) for pick in picks]
     assert {row["reason"] for row in rows} == {"queue", "audit"}
     assert rows[0]["account"].endswith("Apr 2024"), "the date is told, as no heading says it"
-    assert "14 transactions" in captions(page)
+    assert "14 of 14 picks open · 14 to review in all" in captions(page)
 
 
 def test_an_unknown_order_or_tag_in_the_address_is_passed_over(review, filled):

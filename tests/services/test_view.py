@@ -335,8 +335,8 @@ def test_rows_that_come_after_the_run_wait_for_their_tags_and_then_show_them(sto
     import_csv(store, statement("2024-03-01,TESCO,-1.00", header="date,description,amount"))
     bundle = add_made_up_run(store, np.array([[0.9]]), [0.5], ids)
     assert store.view().tagging.n_waiting == 0
-    with pytest.raises(TaggerError):  # the made-up run has no head to tag new rows with
-        import_csv(store, statement("2024-03-02,ALDI,-1.00", header="date,description,amount"), "later.csv")
+    # The made-up run has no head to tag new rows with: they are stored nevertheless.
+    import_csv(store, statement("2024-03-02,ALDI,-1.00", header="date,description,amount"), "later.csv")
     assert store.view().tagging.n_waiting == 1
     assert store.view().sources.tolist() == [[PREDICTED], [ABSENT]]
     store.predictions(bundle).add([store.view().columns.inputs().keys[1]], np.array([[0.5]], dtype=np.float32))
