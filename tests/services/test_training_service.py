@@ -19,7 +19,7 @@ from tagger.learning.recipe import Recipe
 from tagger.learning.thresholds import apply_thresholds, choose_thresholds, parse_chooser
 from tagger.services import doctor, home, importing, runs, training, tuning
 from tagger.services.evidence import gather
-from tagger.services.inputs import gather_inputs, group_hashes, name_embeddings
+from tagger.services.inputs import context_of, gather_inputs, group_hashes, name_embeddings
 from tagger.services.progress import Progress
 from tagger.services.store import Store
 from tagger.storage import runs as stored_runs
@@ -375,3 +375,24 @@ def test_a_tag_whose_name_is_like_no_description_is_not_put_on_all(store):
     for place in places:
         # The toy encoder draws a direction for every name, which lies near a few descriptions by chance.
         assert np.mean(tagging.probabilities[:, place] >= tagging.thresholds[place]) < 0.2
+
+
+def test_a_run_that_does_not_say_what_it_learned_from_is_scored_on_nothing(store):
+    import_csv(store, labelled_csv())
+    run_id = training.train(store, Recipe(n_folds=3), Progress(), promote_it=True)["run_id"]
+    assert gather(store, store.view(), store.bundle(run_id)).rows.size
+    silent = replace(store.bundle(run_id), evidence={})
+    assert gather(store, store.view(), silent).rows.size == 0
+
+
+@pytest.mark.parametrize(
+    ("features", "context"),
+    [
+        ("both+lexical", set()),
+        ("lexical+amount+date", {"amount", "date"}),
+        ("both+lexical+starter", {"amount"}),
+        ("both+account+starter", {"account", "amount"}),
+    ],
+)
+def test_inputs_differ_in_amount_where_the_starter_looks_at_it(features, context):
+    assert context_of(features) == context
