@@ -33,8 +33,8 @@ from tagger.services.encoding import Encoding
 from tagger.services.inputs import facts_of_table, gather_inputs, name_embeddings
 from tagger.services.progress import Progress
 from tagger.transactions.layout import ReadOptions
+from tagger.transactions.merchant import group_key
 from tagger.transactions.readers import read_table
-from tagger.transactions.text import group_key
 
 SAMPLE = CHECKOUT / "data" / "sample" / "statements" / "household-current.csv"
 TEST_SHARE = 0.2

@@ -37,8 +37,9 @@ from tagger.services.encoding import Encoding
 from tagger.services.evaluating import evaluate
 from tagger.services.progress import Progress
 from tagger.transactions.layout import ReadOptions
+from tagger.transactions.merchant import group_key
 from tagger.transactions.readers import read_table
-from tagger.transactions.text import fold_description, group_key
+from tagger.transactions.text import fold_description
 
 TEST_SHARE = 0.2
 SAMPLE = CHECKOUT / "data" / "sample" / "statements" / "household-current.csv"

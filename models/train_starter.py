@@ -29,7 +29,8 @@ from tagger.services.scores import described
 from tagger.services.store import Store
 from tagger.services.training import TrainingSet
 from tagger.storage.runs import STARTER, Bundle, write_bundle
-from tagger.transactions.text import GROUP_VERSION, TEXT_VERSION, group_key, normalize_text
+from tagger.transactions.merchant import GROUP_VERSION, group_key
+from tagger.transactions.text import TEXT_VERSION, normalize_text
 
 RECIPE = Recipe(features="both+lexical+amount", head=HeadSettings(kind="logistic"), thresholds="grid", seed=0)
 

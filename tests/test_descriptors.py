@@ -17,7 +17,8 @@ from data.sample.descriptors import Descriptor, descriptors
 from models.train_starter import joined, training_set_of
 from tagger.services.inputs import group_hashes
 from tagger.storage.runs import read_bundle
-from tagger.transactions.text import group_key, normalize_text
+from tagger.transactions.merchant import group_key
+from tagger.transactions.text import normalize_text
 
 ROOT = Path(__file__).resolve().parents[1]
 LABELS = [label["name"] for label in json.loads((ROOT / "data/sample/labels.json").read_text(encoding="utf-8"))]

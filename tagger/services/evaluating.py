@@ -26,8 +26,9 @@ from tagger.services.scores import measured, summary
 from tagger.services.training import TrainingSet, fit
 from tagger.storage.runs import Bundle
 from tagger.transactions.layout import ReadOptions
+from tagger.transactions.merchant import group_key
 from tagger.transactions.readers import read_table
-from tagger.transactions.text import fold_description, group_key
+from tagger.transactions.text import fold_description
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from tagger.services.inputs import context_of, group_hashes
 from tagger.services.store import Store
 from tagger.services.view import View
 from tagger.storage.runs import Bundle
-from tagger.transactions.text import GROUP_VERSION
+from tagger.transactions.merchant import GROUP_VERSION
 
 
 @dataclass(frozen=True)

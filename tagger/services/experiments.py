@@ -30,8 +30,9 @@ from tagger.services.view import View
 from tagger.storage import judgements, runs
 from tagger.storage.experiments import Experiments, Finished
 from tagger.storage.runs import STARTER
+from tagger.transactions.merchant import GROUP_VERSION
 from tagger.transactions.spreadsheet import escape_cell
-from tagger.transactions.text import GROUP_VERSION, TEXT_VERSION
+from tagger.transactions.text import TEXT_VERSION
 
 if TYPE_CHECKING:
     from tagger.learning.features import FeatureSpace

@@ -15,10 +15,10 @@ from tagger.learning.recipe import parts_of, pooling_of
 from tagger.services.encoding import Encoding
 from tagger.services.progress import Progress
 from tagger.storage.matrices import text_key
-from tagger.transactions.merchant import merchant_text
+from tagger.transactions.merchant import group_key, merchant_text
 from tagger.transactions.money import size_of
 from tagger.transactions.readers import Table
-from tagger.transactions.text import group_key, normalize_text
+from tagger.transactions.text import normalize_text
 
 if TYPE_CHECKING:
     from tagger.learning.inputs import Inputs
@@ -129,7 +129,10 @@ def gather_inputs(
         vectors, n_encoded = np.empty((len(texts), 0), dtype=np.float32), 0
     else:
         vectors, n_encoded = _embedded(encoding, texts, progress, keep=keep)
-    keys = group_hashes([group_key(text) for text in facts.texts]) if "starter" in parts else None
+    keys = None
+    if "starter" in parts:
+        key_of = {text: group_key(text) for text in set(facts.texts)}
+        keys = group_hashes([key_of[text] for text in facts.texts])
     inputs = Inputs.of(vectors, texts, amounts=facts.amounts, days=facts.days, accounts=facts.accounts, keys=keys)
     if tuned is not None:
         vectors, n_tuned = _embedded(tuned, texts, progress, keep=keep)

@@ -31,7 +31,8 @@ from tagger.services.tagging import predict_missing
 from tagger.services.view import View
 from tagger.storage import judgements, runs
 from tagger.storage.runs import STARTER, Bundle, RunRow, write_bundle
-from tagger.transactions.text import GROUP_VERSION, TEXT_VERSION
+from tagger.transactions.merchant import GROUP_VERSION
+from tagger.transactions.text import TEXT_VERSION
 
 if TYPE_CHECKING:
     from tagger.learning.model import Model

@@ -17,7 +17,8 @@ from tagger.labels.truth import NOT_JUDGED, YES, Truth
 from tagger.learning.memory import Memory, Remembered
 from tagger.learning.thresholds import apply_thresholds
 from tagger.services.inputs import Distinct, Facts, distinct
-from tagger.transactions.text import fold_description, group_key, normalize_text
+from tagger.transactions.merchant import group_key
+from tagger.transactions.text import fold_description, normalize_text
 
 ABSENT, PREDICTED, REMEMBERED, CONFIRMED = 0, 1, 2, 3
 SOURCES = ("", "predicted", "remembered", "confirmed")
@@ -47,14 +48,26 @@ class Columns:
         self.currencies: list[str] = [row[6] for row in rows]
         self.accounts: list[str] = [row[7] for row in rows]
         # Most descriptions repeat: fold each distinct one once.
-        different, self._distinct_index = _index(self.descriptions)
-        self.texts, self.text_index = self._spread([normalize_text(description) for description in different])
-        self.folds, self.fold_index = self._spread([fold_description(description) for description in different])
-        self.groups, self.group_index = self._spread([group_key(description) for description in different])
+        self._different, self._distinct_index = _index(self.descriptions)
+        self.texts, self.text_index = self._spread([normalize_text(description) for description in self._different])
+        self.folds, self.fold_index = self._spread([fold_description(description) for description in self._different])
         self._inputs: dict[frozenset[str], Distinct] = {}
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def groups(self) -> list[str]:
+        return self._grouped[0]
+
+    @property
+    def group_index(self) -> NDArray[np.int32]:
+        return self._grouped[1]
+
+    @cached_property
+    def _grouped(self) -> tuple[list[str], NDArray[np.int32]]:
+        """Worked out when first asked: it takes as long as all the rest, and many screens need none of it."""
+        return self._spread([group_key(description) for description in self._different])
 
     @cached_property
     def row_of(self) -> dict[int, int]:

@@ -2,14 +2,17 @@
 
 Banks wrap a merchant's name in how it was paid, when, with which card and where. For words and n-grams the wrapping is
 noise that sets one merchant's lines apart; for the encoder it sometimes says something. So this is a choice of the
-recipe (`plain`), not something that happens to every description.
+recipe (`plain`), not something that happens to every description. Splits take it further: `group_key`.
 """
 
 from __future__ import annotations
 
 import re
 
-MERCHANT_VERSION = 1
+from tagger.transactions.text import fold_description
+
+# A run keeps it beside its numbers: those of another version are not comparable.
+GROUP_VERSION = 2
 
 _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
@@ -47,7 +50,7 @@ _PREFIX = re.compile(
     r"|(?:dd|bgc|fpo|fpi|vis|cr|chq|ddr|obp|vsa|eft|dbt|d/d|s/o|crd|ach|bpay|sepa|vd[apc]|int'l)(?=[ -])"
     r"(?: (?:to|from)\b)?"
     rf"|\d{{4}} \d\d{_MONTH}\d\d(?: (?:c|cd|d)(?= ))?"
-    rf"|{_METHODS}card (?:no\.? ?)?[x*]*\d{{4}}(?!\w)"
+    rf"|{_METHODS}(?:card|crd|cd) (?:no\.? ?)?[x*]*\d{{4}}(?!\w)"
     r"|orig co name ?:"
     rf"|{_DATE}"
     r")[\s:*/,-]*",
@@ -66,14 +69,14 @@ _TAIL = re.compile(
 )
 # Dates, times and cards wherever they stand.
 _WITHIN = re.compile(
-    rf"(?<![\w.]){_DATE}|(?<!\w)card (?:no\.? ?|number |ending (?:in )?)?[x*]*\d{{4}}(?!\w)"
+    rf"(?<![\w.]){_DATE}|(?<!\w)(?:card|crd|cd) (?:no\.? ?|number |ending (?:in )?)?[x*]*\d{{4}}(?!\w)"
     r"|(?<!\w)(?:(?:mon|tues?|wed|thu|fri|sat|sun) )?\d{1,2}(?::\d\d)? ?[ap]m(?!\w)",
     re.IGNORECASE,
 )
 _MARKS = re.compile(r"\*|(?<!\w)(?:des|name|ref(?:erence)?):", re.IGNORECASE)
 # Its last part but the ending is the name: help.uber.com.
 _DOMAIN = re.compile(
-    r"(?:https?://)?(?:[\w-]+\.)*?([\w-]+)\.(?:com|co\.uk|co\.za|co\.nz|com\.au|gov\.uk|org|net|io|ie|de)(?:/\S*)?",
+    r"(?:https?://)?(?:[\w-]+\.)*?([\w-]+)\.(?:com|uk\.com|co\.uk|co\.za|co\.nz|com\.au|gov\.uk|org|net|io|ie|de)(?:/\S*)?",
     re.IGNORECASE,
 )
 _STATES = (
@@ -88,6 +91,9 @@ _PLACE = re.compile(r"[ ,]([A-Z]{2,3})$")
 _LONGEST_TOWN = 25
 _LETTER = re.compile(r"[^\W\d_]")
 _TWO_SIGNS = re.compile(r"[^\W_].*[^\W_]")
+_RUNS = re.compile(r"[^\W_]+")
+_GLUED = re.compile(r"([^\W\d_]{4,})\d+")
+_DIGITS = re.compile(r"\d+")
 _EDGES = " *#-_/.,:;'\"()[]|@"
 _MOST_ROUNDS = 10  # three are usual
 
@@ -103,6 +109,18 @@ def merchant_text(description: str) -> str:
         if text == before:
             return text if _has_word(text) else plain
     return plain
+
+
+def group_key(description: str) -> str:
+    """Give the form that a merchant's rows share whatever the store, the receipt, the card or the way of paying.
+
+    Of what one round of `merchant_text` leaves, the words without numbers and signs. Where no word is left it is the
+    folded description with `#` for its digits. What differs in a town alone stays apart: it may be another merchant.
+    """
+    folded = fold_description(_stripped_once(" ".join(description.split())))
+    words = [word for run in _RUNS.findall(folded) if (word := _without_number(run))]
+    key = " ".join(words)
+    return key if len(key) > 1 and _LETTER.search(key) else _DIGITS.sub("#", fold_description(description))
 
 
 def _stripped_once(text: str) -> str:
@@ -165,6 +183,18 @@ def _name_in(token: str, seen: set[str], *, is_first: bool) -> str:
     # A digit or two within a name (7-ELEVEN, 3M, WH5) are part of it.
     is_code = n_digits >= 3 and (n_letters + n_digits >= 6 or n_letters <= 2)
     return "" if is_code or (n_digits and token.startswith("#")) else token
+
+
+def _without_number(run: str) -> str:
+    """Letters and digits in a row without the number they hold; empty where they are all number, or a code."""
+    if run.isalpha():
+        return run
+    glued = _GLUED.fullmatch(run)
+    if glued is not None:
+        return glued[1]
+    n_digits = sum(map(str.isdigit, run))
+    is_code = n_digits == len(run) or n_digits >= 3 or len(run) >= 5
+    return "" if is_code else _DIGITS.sub("#", run)
 
 
 def _has_word(text: str) -> bool:

@@ -1,6 +1,7 @@
-"""Three readings of a description: for the encoder, for equality, and for keeping one merchant together.
+"""Two readings of a description: for the encoder, and for equality.
 
-The first and the last have a version, which a run keeps beside its numbers: those of another are not comparable.
+The first has a version, which a run keeps beside its numbers: those of another are not comparable. The third reading,
+which keeps one merchant together, is `merchant.group_key`.
 """
 
 from __future__ import annotations
@@ -9,14 +10,12 @@ import re
 import unicodedata
 
 TEXT_VERSION = 1
-GROUP_VERSION = 1
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060\ufeff\ufffe\uffff]+")
 # A masked card or account number: XX1234, ****1234, xxxx-xxxx-1234.
 # What must not stand before it is asked after its first character: a pattern that begins with a set is found faster.
 _MASKED = re.compile(r"[xX*](?:(?<![^\W_].)(?<!\*.)[xX*]+(?:[-\s][xX*]{2,}){0,7}[-\s]?\d+|(?<=\*)\*+)")
 _LONG_NUMBER = re.compile(r"\d{5,}")
-_DIGITS = re.compile(r"\d+")
 
 
 def normalize_text(description: str) -> str:
@@ -38,11 +37,6 @@ def fold_description(description: str) -> str:
         return plain.lower()
     folded = unicodedata.normalize("NFKC", plain.casefold())
     return " ".join(folded.split())
-
-
-def group_key(description: str) -> str:
-    """Give the form that a merchant's rows share whatever their store or receipt number."""
-    return _DIGITS.sub("#", fold_description(description))
 
 
 def _plain(description: str) -> str:

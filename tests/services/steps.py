@@ -19,7 +19,7 @@ from tagger.services.store import Store, now
 from tagger.storage import labels
 from tagger.storage.runs import Bundle, RunRow, add_run, write_bundle
 from tagger.transactions.layout import ReadOptions
-from tagger.transactions.text import GROUP_VERSION
+from tagger.transactions.merchant import GROUP_VERSION
 
 _numbers = itertools.count()
 three_kinds = labelled_csv  # named for what is in it

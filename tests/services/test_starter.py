@@ -18,7 +18,7 @@ from tagger.services.starter import installed, starter_for
 from tagger.services.store import Store
 from tagger.services.tagging import model_of, tag_all
 from tagger.storage.runs import STARTER, Bundle, write_bundle
-from tagger.transactions.text import group_key
+from tagger.transactions.merchant import group_key
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tagger.transactions.merchant import merchant_text
+from tagger.transactions.merchant import group_key, merchant_text
+from tagger.transactions.text import fold_description
 
 UNITED_KINGDOM = [
     ("CARD PAYMENT TO TESCO STORES 3021 ON 12 MAR", "TESCO STORES"),
@@ -18,6 +19,8 @@ UNITED_KINGDOM = [
     ("4321 12MAR24 C BOOTS 0921 YORK GB", "BOOTS YORK"),
     ("4321 12MAR24 CD COSTA COFFEE 43012345", "COSTA COFFEE"),
     ("VIS PRET A MANGER 312", "PRET A MANGER"),
+    ("TESCO STORES CD 4421", "TESCO STORES"),
+    ("CD 4421 TESCO STORES", "TESCO STORES"),
     (")))) WAITROSE 123", "WAITROSE"),
     ("DIRECT DEBIT BRITISH GAS REF 851004213", "BRITISH GAS"),
     ("DIRECT DEBIT PAYMENT TO THAMES WATER REF 0012345678, MANDATE NO 0001", "THAMES WATER"),
@@ -112,6 +115,7 @@ COLLECTED_FOR_OTHERS = [
     ("KLARNA* ASOS", "ASOS"),
     ("GOOGLE *YOUTUBE PREMIUM", "GOOGLE YOUTUBE PREMIUM"),
     ("https://www.github.com", "github"),
+    ("www.paperplanes.uk.com", "paperplanes"),
 ]
 # What happened, or a name that looks like wrapping.
 LEFT_AS_THEY_ARE = [
@@ -208,6 +212,43 @@ def test_lines_of_one_merchant_become_one(lines):
     assert len({merchant_text(line) for line in lines}) == 1
 
 
+@pytest.mark.parametrize(
+    ("lines", "key"),
+    [
+        (["TESCO STORES 3021", "Tesco  Stores 7", "TESCO STORES", "TESCO STORES CD 4421"], "tesco stores"),
+        (
+            ["CARD PAYMENT TO TESCO STORES 3021 ON 12 MAR", "VIS TESCO STORES6112", "CD 9981 TESCO STORES"],
+            "tesco stores",
+        ),
+        (["FACEBK *22ANJ6WY92", "FACEBK *F8NU366AG2", "facebk"], "facebk"),
+        (["PIZZA HUT (462)", "PIZZA HUT 0042 ", "PIZZA-HUT #9"], "pizza hut"),
+        (["7-ELEVEN 33421", "7-Eleven"], "eleven"),
+        (["CHECK 1042", "CHECK 1043"], "check"),
+        (["O2 5512", "O2"], "o#"),
+        (["12/03/2024", "01/04/2024"], "#/#/#"),
+        (["1234567", "7654321"], "#"),
+        (["-"], "-"),
+        (["京都 12"], "京都"),
+    ],
+)
+def test_a_merchant_is_one_group_whatever_the_number(lines, key):
+    keys = {group_key(line) for line in lines}
+    assert keys == {key}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("TESCO STORES LEEDS", "TESCO STORES YORK"),
+        ("TRANSFER TO ANNA", "TRANSFER TO BEN"),
+        ("ATM WITHDRAWAL", "CASH WITHDRAWAL"),
+        ("O2", "EE"),
+    ],
+)
+def test_other_names_are_other_groups(one, other):
+    assert group_key(one) != group_key(other)
+
+
 # Properties -----------------------------------------------------------------------------------------------------------
 
 PIECES = st.sampled_from(
@@ -238,6 +279,16 @@ def test_something_is_left_of_everything_but_space(description):
     assert merchant == " ".join(merchant.split())
 
 
+@settings(max_examples=500, deadline=None)
+@given(DESCRIPTIONS)
+@example("\u2028a")
+@example("ǰ 12")
+def test_every_description_has_a_group_that_no_spacing_and_no_digit_changes(description):
+    key = group_key(description)
+    assert bool(key) == bool(fold_description(description))
+    assert group_key(f"  {description.replace(' ', '   ')} ") == key
+
+
 @settings(max_examples=300, deadline=None)
 @given(DESCRIPTIONS)
 def test_nothing_is_made_up(description):
@@ -255,7 +306,7 @@ def test_nothing_is_made_up(description):
 def test_ten_thousand_characters_of_anything_take_no_time(unit):
     description = (unit * 10_000)[:10_000]
     started = time.perf_counter()
-    merchant_text(description)
+    assert merchant_text(description) and group_key(description)
     # A tenth of a second at most on an idle machine; what grows with the square takes many seconds.
     assert time.perf_counter() - started < 2.0
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tagger.transactions.spreadsheet import escape_cell, restore_cell
-from tagger.transactions.text import fold_description, group_key, normalize_text
+from tagger.transactions.text import fold_description, normalize_text
 
 
 @pytest.mark.parametrize(
@@ -43,11 +43,6 @@ def test_descriptions_are_equal_but_for_case_and_spacing(one: str, other: str, e
     assert (fold_description(one) == fold_description(other)) is equal
 
 
-def test_store_numbers_share_a_group() -> None:
-    assert group_key("TESCO STORES 3021") == group_key("Tesco Stores 7") == "tesco stores #"
-    assert group_key("TESCO STORES") != group_key("TESCO STORES 1")
-
-
 @given(st.text())
 def test_folding_twice_changes_nothing(text: str) -> None:
     assert fold_description(fold_description(text)) == fold_description(text)
@@ -55,7 +50,7 @@ def test_folding_twice_changes_nothing(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["x" * 10_000, "*" * 10_000, "xx-" * 4_000, "1 " * 5_000, "X*" * 5_000 + "!"])
 def test_long_descriptions_take_no_time(text: str) -> None:
-    assert isinstance(normalize_text(text) + group_key(text), str)
+    assert isinstance(normalize_text(text), str)
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+44 20", "-5", "@cmd", "\tx", "\rx", "'=1", "''=1"])
