@@ -34,6 +34,7 @@ from benchmarks import save
 from benchmarks.queue import SAMPLE, Rows, read
 from tagger.learning import quality
 from tagger.learning.crossfit import out_of_fold
+from tagger.learning.examples import Examples
 from tagger.learning.recipe import Recipe
 from tagger.services.quality import DOUBTFUL, SIZE
 from tagger.transactions.layout import ReadOptions
@@ -207,9 +208,8 @@ def _case(rows: Rows, near: np.ndarray, flip: Callable[..., np.ndarray], seed: i
     flipped = flip(rows.y_true, near, np.random.default_rng(seed))
     given = rows.y_true ^ flipped
     judged = np.ones_like(given)
-    said = out_of_fold(
-        rows.inputs, given, judged, rows.group, Recipe(seed=seed), label_embeddings=rows.label_embeddings
-    )
+    examples = Examples(rows.inputs, given, judged, rows.group, rows.label_embeddings)
+    said = out_of_fold(examples, Recipe(seed=seed))
     return Case(given, flipped, rows.y_true | (near > 0), said.y_prob, rows.group)
 
 

@@ -24,6 +24,7 @@ import numpy as np
 from benchmarks import save
 from tagger.config import CHECKOUT, Settings
 from tagger.learning import queue
+from tagger.learning.examples import Examples
 from tagger.learning.inputs import Inputs
 from tagger.learning.metrics import score_labels, summarize
 from tagger.learning.model import Model
@@ -200,12 +201,14 @@ def _replay(rows: Rows, held_out: str, seed: int, choose: Choose, batch: int) ->
         state.labelled += choose(state, min(batch, size - len(state.labelled)))
         learned = np.array(state.labelled)
         model = Model.fit(
-            rows.inputs.take(learned),
-            y_true[learned],
-            np.ones((learned.size, y_true.shape[1]), dtype=bool),
+            Examples(
+                rows.inputs.take(learned),
+                y_true[learned],
+                np.ones((learned.size, y_true.shape[1]), dtype=bool),
+                rows.group[learned].astype(np.int64),
+                rows.label_embeddings[scored],
+            ),
             Recipe(seed=seed),
-            groups=rows.group[learned].astype(np.int64),
-            label_embeddings=rows.label_embeddings[scored],
         )
         state.y_prob = model.probabilities(rows.inputs.take(state.one))
         if learned.size in SIZES:

@@ -22,12 +22,11 @@ from tagger.learning.metrics import score_labels
 from tagger.learning.recipe import HeadSettings, Recipe, resolve
 from tagger.learning.thresholds import Chooser, ChosenThreshold, parse_chooser
 from tagger.services import importing, training
-from tagger.services.gathering import gather
+from tagger.services.gathering import TrainingSet, examples_of, training_set
 from tagger.services.inputs import Facts, group_hashes
 from tagger.services.progress import Progress
 from tagger.services.scores import described
 from tagger.services.store import Store
-from tagger.services.training import TrainingSet
 from tagger.storage.runs import STARTER, Bundle, write_bundle
 from tagger.transactions.merchant import GROUP_VERSION, group_key
 from tagger.transactions.text import TEXT_VERSION, normalize_text
@@ -51,15 +50,17 @@ def train(store: Store, lines: Sequence[Descriptor], progress: Progress) -> Bund
     """Import the sample's statements into an empty store, and train on them and on `lines`."""
     importing.import_files(store, importing.sample_uploads(store), progress, is_sample=True, tag=False)
     view = store.view()
-    of_sample = training.training_set(view)
+    of_sample = training_set(view)
     columns = of_sample.columns.tolist()
     names = [view.labels[column].name for column in columns]
     data = joined(of_sample, training_set_of(lines, names))
     recipe = resolve(RECIPE, data.n_groups)
     facts = facts_with(view.columns.facts.take(of_sample.rows), lines)
     labels = [(name, "") for name in names]
-    gathered = gather(store.encoding, facts, labels, recipe.features, progress, starter_run=None)
-    fitted = training.fit(gathered, data, recipe, progress)
+    examples = examples_of(
+        store.encoding, data, recipe.features, progress, facts=facts, labels=labels, starter_run=None
+    )
+    fitted = training.fit(examples, recipe, progress)
     thresholds, y_pred = for_strangers(fitted, data, parse_chooser(recipe.thresholds))
     scores = score_labels(data.y_true, y_pred, data.judged)
     seen = {view.columns.groups[place] for place in np.unique(of_sample.groups)}

@@ -14,13 +14,13 @@ import numpy.typing as npt
 import torch
 
 from tagger.errors import CancelledError, TrainingError
+from tagger.learning.examples import Examples
 from tagger.learning.features import FeatureSpace
 from tagger.learning.inputs import Inputs
 from tagger.learning.metrics import BoolMatrix, FloatMatrix, IntVector
 from tagger.learning.model import Model
-from tagger.learning.recipe import Recipe, parts_of, resolve
+from tagger.learning.recipe import Recipe, resolve
 from tagger.learning.split import grouped_folds
-from tagger.learning.starter import Starter
 from tagger.learning.thresholds import (
     DEFAULT_THRESHOLD,
     MIN_POSITIVE_GROUPS,
@@ -68,14 +68,9 @@ class OutOfFold:
 
 
 def out_of_fold(
-    inputs: Inputs,
-    y_true: BoolMatrix,
-    judged: BoolMatrix,
-    groups: IntVector,
+    examples: Examples,
     recipe: Recipe,
     *,
-    label_embeddings: FloatMatrix | None = None,
-    starter: Starter | None = None,
     kept: IntVector | None = None,
     spaces: dict[int, FeatureSpace] | None = None,
     progress: ProgressCallback | None = None,
@@ -87,12 +82,7 @@ def out_of_fold(
 
     Parameters
     ----------
-    inputs : of n_transactions rows
-    y_true, judged : bool arrays, shape (n_transactions, n_labels)
-    groups : int64 array, shape (n_transactions,)
-        Equal descriptions have equal numbers.
-    label_embeddings : float32 array, shape (n_labels, 2 * d), optional; see `Model.fit`
-    starter : see `Model.fit`
+    examples : of n_transactions rows
     kept : int64 array, shape (n_transactions,), optional
         Folds from before, -1 for none; see `grouped_folds`.
     spaces : the feature space of each fold, optional
@@ -110,9 +100,7 @@ def out_of_fold(
     CancelledError
         If `cancelled` answers True.
     """
-    fits = _Fits.of(
-        inputs, y_true, judged, groups, recipe, label_embeddings=label_embeddings, starter=starter, kept=kept
-    )
+    fits = _Fits.of(examples, recipe, kept)
     done = itertools.count(1)
 
     def fit(fold: int, stop: Cancelled) -> _Fit:
@@ -131,14 +119,9 @@ def out_of_fold(
 
 
 def fit_and_score(
-    inputs: Inputs,
-    y_true: BoolMatrix,
-    judged: BoolMatrix,
-    groups: IntVector,
+    examples: Examples,
     recipe: Recipe,
     *,
-    label_embeddings: FloatMatrix | None = None,
-    starter: Starter | None = None,
     kept: IntVector | None = None,
     cancelled: Cancelled | None = None,
     on_epoch: OnEpoch | None = None,
@@ -147,9 +130,7 @@ def fit_and_score(
 
     Parameters and errors are those of `out_of_fold`. Reports of the fit on everything have no fold.
     """
-    fits = _Fits.of(
-        inputs, y_true, judged, groups, recipe, label_embeddings=label_embeddings, starter=starter, kept=kept
-    )
+    fits = _Fits.of(examples, recipe, kept)
 
     def fit(fold: int | None, stop: Cancelled) -> _Fit:
         return fits.of_everything(on_epoch, stop) if fold is None else fits.of_fold(fold, None, on_epoch, stop)
@@ -172,40 +153,25 @@ class _Fit:
 class _Fits:
     """The fits that leave out a fold each, and the one that leaves out none."""
 
-    inputs: Inputs
-    y_true: BoolMatrix
-    judged: BoolMatrix
-    groups: IntVector
+    examples: Examples
     recipe: Recipe
-    label_embeddings: FloatMatrix | None
-    starter: Starter | None
     folds: IntVector
     repeated: IntVector
 
     @classmethod
-    def of(
-        cls,
-        inputs: Inputs,
-        y_true: BoolMatrix,
-        judged: BoolMatrix,
-        groups: IntVector,
-        recipe: Recipe,
-        *,
-        label_embeddings: FloatMatrix | None,
-        starter: Starter | None,
-        kept: IntVector | None,
-    ) -> _Fits:
-        n_groups = np.unique(groups).size
+    def of(cls, examples: Examples, recipe: Recipe, kept: IntVector | None) -> _Fits:
+        n_groups = examples.n_groups
         if n_groups < 2:
             raise TrainingError(f"Scores need at least two different descriptions; judged so far: {n_groups}.")
         # One decision for all folds and the final head: a fold must not slip below the border of an "auto" head.
         recipe = resolve(recipe, n_groups)
+        groups, y_true, judged = examples.groups, examples.y_true, examples.judged
         folds = grouped_folds(groups, y_true, judged, recipe.n_folds, recipe.seed, kept=kept)
-        if "lexical" in parts_of(recipe.features):
-            _ = inputs.ngrams  # once for all folds
-        if starter is not None and "starter" in parts_of(recipe.features):
-            starter.offset(inputs, y_true.shape[1])  # asked once for all folds
-        return cls(inputs, y_true, judged, groups, recipe, label_embeddings, starter, folds, repeated_rows(groups))
+        return cls(examples.seen_by(recipe.features), recipe, folds, repeated_rows(groups))
+
+    @property
+    def _repeated_inputs(self) -> Inputs:
+        return self.examples.inputs.take(self.repeated)
 
     @property
     def n_folds(self) -> int:
@@ -213,35 +179,21 @@ class _Fits:
 
     def of_fold(self, fold: int, space: FeatureSpace | None, on_epoch: OnEpoch | None, stop: Cancelled) -> _Fit:
         out = self.folds == fold
-        held_out = self.inputs.take(out)
+        held_out = self.examples.take(out)
         model = Model.fit(
-            self.inputs.take(~out),
-            self.y_true[~out],
-            self.judged[~out],
+            self.examples.take(~out),
             self.recipe,
-            groups=self.groups[~out],
-            label_embeddings=self.label_embeddings,
-            starter=self.starter,
             on_epoch=None if on_epoch is None else _in_fold(on_epoch, fold),
             cancelled=stop,
-            validation=None if on_epoch is None else (held_out, self.y_true[out], self.judged[out]),
+            validation=None if on_epoch is None else held_out,
             space=space,
         )
-        return _Fit(model, model.probabilities(held_out), model.probabilities(self.inputs.take(self.repeated)))
+        y_prob, y_seen = (model.probabilities(each) for each in (held_out.inputs, self._repeated_inputs))
+        return _Fit(model, y_prob, y_seen)
 
     def of_everything(self, on_epoch: OnEpoch | None, stop: Cancelled) -> _Fit:
-        model = Model.fit(
-            self.inputs,
-            self.y_true,
-            self.judged,
-            self.recipe,
-            groups=self.groups,
-            label_embeddings=self.label_embeddings,
-            starter=self.starter,
-            on_epoch=on_epoch,
-            cancelled=stop,
-        )
-        nothing = np.empty((0, self.y_true.shape[1]), dtype=np.float32)
+        model = Model.fit(self.examples, self.recipe, on_epoch=on_epoch, cancelled=stop)
+        nothing = np.empty((0, self.examples.n_labels), dtype=np.float32)
         return _Fit(model, nothing, nothing)
 
     def side_by_side(
@@ -266,7 +218,7 @@ class _Fits:
                 failed.set()
                 raise
 
-        alone = self.recipe.head.kind != "logistic" or len(self.inputs) > _SIDE_BY_SIDE_UP_TO
+        alone = self.recipe.head.kind != "logistic" or len(self.examples) > _SIDE_BY_SIDE_UP_TO
         if alone:
             return [attempt(fold) for fold in folds]
         n_cores = torch.get_num_threads()
@@ -284,7 +236,7 @@ class _Fits:
         return [each.result() for each in fits]
 
     def predictions(self, of_folds: Sequence[_Fit]) -> OutOfFold:
-        y_prob = np.empty(self.y_true.shape, dtype=np.float32)
+        y_prob = np.empty(self.examples.y_true.shape, dtype=np.float32)
         for fold, each in enumerate(of_folds):
             y_prob[self.folds == fold] = each.y_prob
         return OutOfFold(y_prob, self.folds, self.repeated, np.stack([each.y_seen for each in of_folds]))

@@ -39,12 +39,12 @@ from tagger.learning.encoder import (
     through,
     weight_files,
 )
+from tagger.learning.examples import Examples
 from tagger.learning.features import distinct_rows
 from tagger.learning.inputs import Inputs
-from tagger.learning.metrics import BoolMatrix, FloatMatrix, IntVector
+from tagger.learning.metrics import FloatMatrix, IntVector
 from tagger.learning.model import Correction, Model
 from tagger.learning.recipe import Recipe, pooling_of
-from tagger.learning.starter import Starter
 from tagger.learning.training import Cancelled, EpochReport, OnEpoch, cells_of, spare_threads
 
 # docs/decisions/0032-deep-retrain.md has what these were measured on.
@@ -186,9 +186,7 @@ class Tuned:
 def tune(
     trunk: Trunk,
     model: Model,
-    inputs: Inputs,
-    y_true: BoolMatrix,
-    judged: BoolMatrix,
+    examples: Examples,
     *,
     begin: FloatMatrix,
     epochs: int,
@@ -204,7 +202,6 @@ def tune(
     Parameters
     ----------
     model : fitted on these rows; its head is logistic and looks at embeddings.
-    y_true, judged : bool arrays, shape (n_transactions, n_labels)
     begin : float32 array, shape (n_transactions, n_labels)
         Logits of the rows by heads that did not learn from them.
 
@@ -214,13 +211,14 @@ def tune(
         If `cancelled` answers True.
     """
     device = trunk.packed.words.device
-    mass = cells_of(y_true, judged, model.head.settings).mass
+    inputs, n_labels = examples.inputs, examples.n_labels
+    mass = cells_of(examples.y_true, examples.judged, model.head.settings).mass
     first, index = distinct_rows(inputs, model.looked_at)
-    rows = _Rows.of(trunk.places(inputs.texts[first]), begin[first], (mass * y_true, mass), index, device)
+    rows = _Rows.of(trunk.places(inputs.texts[first]), begin[first], (mass * examples.y_true, mass), index, device)
     layers = trunk.new_layers()
     center, scale = torch.from_numpy(model.space.center).to(device), model.space.scale
-    weight = nn.Parameter(torch.zeros(y_true.shape[1], center.numel(), device=device))
-    bias = nn.Parameter(torch.zeros(y_true.shape[1], device=device))
+    weight = nn.Parameter(torch.zeros(n_labels, center.numel(), device=device))
+    bias = nn.Parameter(torch.zeros(n_labels, device=device))
     optimizer = torch.optim.AdamW(
         [
             {"params": list(layers.parameters()), "lr": LAYER_RATE, "weight_decay": WEIGHT_DECAY},
@@ -254,7 +252,7 @@ def tune(
                 schedule.step()
                 total += float(loss.detach())
             if on_epoch is not None:
-                on_epoch(EpochReport(epoch, epochs, total / n_batches / y_true.shape[1], None))
+                on_epoch(EpochReport(epoch, epochs, total / n_batches / n_labels, None))
     layers.requires_grad_(requires_grad=False).eval()
     correction = Correction(weight.detach().cpu().numpy(), bias.detach().cpu().numpy())
     return Tuned(replace(model, correction=correction), layers, trunk)
@@ -269,15 +267,10 @@ class BothWays:
 
 
 def out_of_fold_both_ways(
-    inputs: Inputs,
-    y_true: BoolMatrix,
-    judged: BoolMatrix,
-    groups: IntVector,
+    examples: Examples,
     recipe: Recipe,
     *,
     trunk: Trunk,
-    label_embeddings: FloatMatrix | None = None,
-    starter: Starter | None = None,
     kept: IntVector | None = None,
     on_epoch: OnEpoch | None = None,
     cancelled: Cancelled | None = None,
@@ -292,50 +285,27 @@ def out_of_fold_both_ways(
         If `cancelled` answers True.
     """
     check(recipe)
-    y_prob = np.empty(y_true.shape, dtype=np.float32)
+    y_prob = np.empty(examples.y_true.shape, dtype=np.float32)
     y_seen: list[FloatMatrix] = []
-    repeated = repeated_rows(groups)
+    repeated = repeated_rows(examples.groups)
 
     def deepen(fold: int, model: Model, held_out: npt.NDArray[np.bool_]) -> None:
-        learned = ~held_out
-        few = inputs.take(learned)
-        first = out_of_fold(
-            few,
-            y_true[learned],
-            judged[learned],
-            groups[learned],
-            replace(recipe, n_folds=INNER_FOLDS),
-            label_embeddings=label_embeddings,
-            starter=starter,
-            cancelled=cancelled,
-        )
+        learned = examples.take(~held_out)
+        first = out_of_fold(learned, replace(recipe, n_folds=INNER_FOLDS), cancelled=cancelled)
         tuned = tune(
             trunk,
             model,
-            few,
-            y_true[learned],
-            judged[learned],
+            learned,
             begin=logits_of(first.y_prob),
             epochs=recipe.tuned_epochs,
             seed=recipe.seed,
             on_epoch=None if on_epoch is None else lambda report: on_epoch(replace(report, fold=fold)),
             cancelled=cancelled,
         )
-        y_prob[held_out] = tuned.probabilities(inputs.take(held_out))
-        y_seen.append(tuned.probabilities(inputs.take(repeated)))
+        y_prob[held_out] = tuned.probabilities(examples.inputs.take(held_out))
+        y_seen.append(tuned.probabilities(examples.inputs.take(repeated)))
 
-    frozen = out_of_fold(
-        inputs,
-        y_true,
-        judged,
-        groups,
-        recipe,
-        label_embeddings=label_embeddings,
-        starter=starter,
-        kept=kept,
-        cancelled=cancelled,
-        on_fold=deepen,
-    )
+    frozen = out_of_fold(examples, recipe, kept=kept, cancelled=cancelled, on_fold=deepen)
     return BothWays(frozen, OutOfFold(y_prob, frozen.folds, frozen.repeated, np.stack(y_seen)))
 
 

@@ -10,9 +10,10 @@ import numpy.typing as npt
 import torch
 
 from tagger.errors import BundleError, TrainingError
+from tagger.learning.examples import Examples
 from tagger.learning.features import FeatureSpace, distinct_rows
 from tagger.learning.inputs import Design, Inputs
-from tagger.learning.metrics import BoolMatrix, FloatMatrix, IntVector
+from tagger.learning.metrics import FloatMatrix
 from tagger.learning.names import NamePrior
 from tagger.learning.recipe import HeadSettings, Recipe, parts_of, resolve
 from tagger.learning.split import grouped_folds
@@ -92,32 +93,20 @@ class Model:
     @classmethod
     def fit(
         cls,
-        inputs: Inputs,
-        y_true: BoolMatrix,
-        judged: BoolMatrix,
+        examples: Examples,
         recipe: Recipe,
         *,
-        groups: IntVector | None = None,
-        label_embeddings: FloatMatrix | None = None,
-        starter: Starter | None = None,
         on_epoch: OnEpoch | None = None,
         cancelled: Cancelled | None = None,
-        validation: tuple[Inputs, BoolMatrix, BoolMatrix] | None = None,
+        validation: Examples | None = None,
         space: FeatureSpace | None = None,
     ) -> Model:
         """Fit on the judged cells. A row without one is as good as not there.
 
         Parameters
         ----------
-        inputs : of n_transactions rows
-        y_true, judged : bool arrays, shape (n_transactions, n_labels)
-        groups : int64 array, shape (n_transactions,), optional
-            Equal descriptions have equal numbers; without it every row is its own. Early stopping holds out one in
-            ten of them, and an "auto" head depends on how many there are.
-        label_embeddings : float32 array, shape (n_labels, 2 * d), columns [cls | mean]
-            The labels' texts, for the feature `names`; without them it has no effect.
-        starter : for the feature `starter`; without it that has no effect.
-        validation : inputs, y_true and judged of other rows, optional
+        examples : early stopping holds out one in ten groups, and an "auto" head depends on how many there are.
+        validation : other rows, optional
             Scored for the reports only. Under early stopping the held-out rows take their place.
         space : the feature space of an earlier fit on these rows, with these features, seed and kind of head, optional
             Without it, it is fitted.
@@ -129,23 +118,21 @@ class Model:
         CancelledError
             If `cancelled` answers True.
         """
-        if groups is None:
-            groups = np.arange(len(inputs), dtype=np.int64)
-        known: npt.NDArray[np.bool_] = np.asarray(judged.any(axis=1))
+        known: npt.NDArray[np.bool_] = np.asarray(examples.judged.any(axis=1))
         if not known.any():
             raise TrainingError("There is no judged transaction to learn from.")
         if not known.all():
-            inputs, y_true, judged, groups = inputs.take(known), y_true[known], judged[known], groups[known]
-        recipe = resolve(recipe, np.unique(groups).size)
+            examples = examples.take(known)
+        inputs, y_true, judged, groups = examples.inputs, examples.y_true, examples.judged, examples.groups
+        recipe = resolve(recipe, examples.n_groups)
         feedforward = recipe.head.kind == "feedforward"
         if space is None:
             space = FeatureSpace.fit(inputs, recipe.features, reduce=feedforward, seed=recipe.seed)
-        names, counts = None, positive_groups(y_true, judged, groups)
-        if starter is not None:
-            asked = "starter" in parts_of(recipe.features)
-            starter = starter.relied_on(counts, recipe.starter_reliance) if asked else None
-        if "names" in parts_of(recipe.features) and label_embeddings is not None:
-            names = NamePrior.fit(inputs.embeddings, label_embeddings, counts, recipe.name_reliance)
+        names, starter, counts = None, None, positive_groups(y_true, judged, groups)
+        if "starter" in parts_of(recipe.features) and examples.starter is not None:
+            starter = examples.starter.relied_on(counts, recipe.starter_reliance)
+        if "names" in parts_of(recipe.features) and examples.label_embeddings is not None:
+            names = NamePrior.fit(inputs.embeddings, examples.label_embeddings, counts, recipe.name_reliance)
             # Before the first example, what was rejected says less of where a label belongs than its name does.
             judged = judged & (counts > 0)
         first, index = distinct_rows(inputs, recipe.features)
@@ -159,7 +146,8 @@ class Model:
                 raise TrainingError("Early stopping needs at least two different descriptions.")
             scored = Validation(X.take(index[~fitted]), y_true[~fitted], judged[~fitted])
         elif validation is not None and on_epoch is not None:
-            scored = Validation(_design(space, names, starter, validation[0], y_true.shape[1]), *validation[1:])
+            X_validation = _design(space, names, starter, validation.inputs, y_true.shape[1])
+            scored = Validation(X_validation, validation.y_true, validation.judged)
         head = fit_head(
             X,
             y_true[fitted],

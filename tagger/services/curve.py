@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagger.errors import TrainingError
-from tagger.learning.recipe import Recipe, parts_of, resolve
+from tagger.learning.recipe import Recipe, resolve
 from tagger.learning.split import grouped_folds
 from tagger.learning.thresholds import parse_chooser
-from tagger.services.gathering import gather_stored
+from tagger.services.gathering import TrainingSet, stored_examples, training_set
 from tagger.services.progress import Progress
 from tagger.services.store import Store
-from tagger.services.training import TrainingSet, training_set
 from tagger.services.view import View
 from tagger.storage import jobs, judgements, runs
 
@@ -54,27 +53,12 @@ def measure(store: Store, progress: Progress) -> dict[str, Any]:
         )
     recipe = resolve(_recipe(store), data.n_groups)
     data = _in_order(store, view, data, recipe.seed)
-    gathered = gather_stored(store, view, recipe.features, progress, rows=data.rows, columns=data.columns)
-    inputs = gathered.inputs
-    # Once for all fits.
-    if "lexical" in parts_of(recipe.features):
-        _ = inputs.ngrams
-    if gathered.starter is not None:
-        gathered.starter.offset(inputs, data.columns.size)
+    examples = stored_examples(store, view, data, recipe.features, progress).seen_by(recipe.features)
 
     def fit(learned: NDArray[np.int64]) -> Callable[[NDArray[np.int64]], NDArray[np.float32]]:
         progress.check()
-        model = Model.fit(
-            inputs.take(learned),
-            data.y_true[learned],
-            data.judged[learned],
-            recipe,
-            groups=data.groups[learned],
-            label_embeddings=gathered.label_embeddings,
-            starter=gathered.starter,
-            cancelled=progress.cancelled,
-        )
-        return lambda rows: model.probabilities(inputs.take(rows))
+        model = Model.fit(examples.take(learned), recipe, cancelled=progress.cancelled)
+        return lambda rows: model.probabilities(examples.inputs.take(rows))
 
     curve = learning_curve(
         data.y_true,

@@ -17,17 +17,17 @@ from tagger.learning.recipe import Recipe
 from tagger.learning.thresholds import parse_chooser
 from tagger.services.comparing import ENOUGH, plain_difference, told
 from tagger.services.encoding import Encoding
-from tagger.services.gathering import Gathered
 from tagger.services.progress import Progress
 from tagger.services.scores import summary
 from tagger.services.store import Store
-from tagger.services.training import FIT_STEPS, Fitted, OwnEncoder, TrainingSet, keep, new_run_id, prepare
+from tagger.services.training import FIT_STEPS, Fitted, OwnEncoder, cut, keep, new_run_id, prepare
 from tagger.storage.faults import explained
 from tagger.storage.runs import beside
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tagger.learning.examples import Examples
     from tagger.learning.finetune import Tuned
     from tagger.learning.training import EpochReport
 
@@ -78,7 +78,7 @@ def retrain(store: Store, recipe: Recipe, progress: Progress, *, promote_it: boo
         If someone asked to stop; nothing is kept.
     """
     lesson = prepare(store, recipe, progress)
-    found = fit_deep(store.encoding, lesson.gathered, lesson.data, lesson.recipe, progress, kept=lesson.kept)
+    found = fit_deep(store.encoding, lesson.examples, lesson.recipe, progress, kept=lesson.kept)
     if found.fitted is None or found.tuned is None:
         return {"run_id": None, "deep": found.told}
     # torch is imported where it is used: most screens need none of it.
@@ -99,8 +99,7 @@ def retrain(store: Store, recipe: Recipe, progress: Progress, *, promote_it: boo
 
 def fit_deep(
     encoding: Encoding,
-    gathered: Gathered,
-    data: TrainingSet,
+    examples: Examples,
     recipe: Recipe,
     progress: Progress,
     *,
@@ -113,7 +112,7 @@ def fit_deep(
 
     Parameters
     ----------
-    gathered, data, kept : as for `training.fit`
+    examples, kept : as for `training.fit`
     recipe : resolved, with `tuned_layers` and `tuned_epochs`.
     also : other texts that the tuned encoder will be asked for.
 
@@ -123,92 +122,60 @@ def fit_deep(
         As `retrain`.
     """
     # torch is imported where it is used: most screens need none of it.
-    from tagger.learning.crossfit import chosen_on, cross_fitted_predictions  # noqa: PLC0415
+    from tagger.learning.crossfit import cross_fitted_predictions  # noqa: PLC0415
     from tagger.learning.finetune import Trunk, check, logits_of, out_of_fold_both_ways, tune  # noqa: PLC0415
     from tagger.learning.model import Model  # noqa: PLC0415
 
     check(recipe)
-    if data.n_groups < ENOUGH:
+    if examples.n_groups < ENOUGH:
         raise TrainingError(
-            f"Deep retrain needs {ENOUGH} different descriptions; reviewed so far: {data.n_groups}.",
+            f"Deep retrain needs {ENOUGH} different descriptions; reviewed so far: {examples.n_groups}.",
             hint="Review more, then try again; Train works with fewer.",
         )
     progress.stage("Loading the encoder")
-    inputs = gathered.inputs
     trainable = encoding.trainable()
     progress.stage("Reading descriptions")
-    texts = list(dict.fromkeys([*inputs.texts, *also]))
+    texts = list(dict.fromkeys([*examples.inputs.texts, *also]))
     trunk = Trunk(trainable, texts, recipe.tuned_layers, cancelled=progress.cancelled)
     progress.stage("Training")
     both = out_of_fold_both_ways(
-        inputs,
-        data.y_true,
-        data.judged,
-        data.groups,
+        examples,
         recipe,
         trunk=trunk,
-        label_embeddings=gathered.label_embeddings,
-        starter=gathered.starter,
         kept=kept,
         cancelled=progress.cancelled,
         on_epoch=lambda report: _tell(progress, report, recipe.n_folds),
     )
     chooser = parse_chooser(recipe.thresholds)
-    frozen, y_pred = (
-        cross_fitted_predictions(oof, data.y_true, data.judged, data.groups, chooser)
-        for oof in (both.frozen, both.tuned)
+    y_true, judged, groups = examples.y_true, examples.judged, examples.groups
+    frozen, tuned_pred = (
+        cross_fitted_predictions(oof, y_true, judged, groups, chooser) for oof in (both.frozen, both.tuned)
     )
-    moved = f1_differences(data.y_true, frozen, y_pred, data.judged, data.groups, seed=recipe.seed)
+    moved = f1_differences(y_true, frozen, tuned_pred, judged, groups, seed=recipe.seed)
     better = moved.macro.interval is not None and moved.macro.interval[0] > 0
     said = {
         "kept": better,
         "n_layers": recipe.tuned_layers,
         "epochs": recipe.tuned_epochs,
-        "frozen": summary(score_labels(data.y_true, frozen, data.judged)),
-        "tuned": summary(score_labels(data.y_true, y_pred, data.judged)),
+        "frozen": summary(score_labels(y_true, frozen, judged)),
+        "tuned": summary(score_labels(y_true, tuned_pred, judged)),
         "macro": plain_difference(moved.macro),
         "micro": plain_difference(moved.micro),
     }
     if not better:
         return Deep(None, None, said)
     progress.report(recipe.n_folds * FIT_STEPS, (recipe.n_folds + 1) * FIT_STEPS, "Training on everything")
-    model = Model.fit(
-        inputs,
-        data.y_true,
-        data.judged,
-        recipe,
-        groups=data.groups,
-        label_embeddings=gathered.label_embeddings,
-        starter=gathered.starter,
-        cancelled=progress.cancelled,
-    )
     tuned = tune(
         trunk,
-        model,
-        inputs,
-        data.y_true,
-        data.judged,
+        Model.fit(examples, recipe, cancelled=progress.cancelled),
+        examples,
         begin=logits_of(both.frozen.y_prob),
         epochs=recipe.tuned_epochs,
         seed=recipe.seed,
         cancelled=progress.cancelled,
     )
     progress.stage("Choosing thresholds")
-    fitted = Fitted(
-        model=tuned.model,
-        thresholds=chosen_on(
-            both.tuned,
-            data.y_true,
-            data.judged,
-            data.groups,
-            chooser,
-            y_seen=tuned.probabilities(inputs.take(both.tuned.repeated)),
-        ),
-        y_prob=both.tuned.y_prob,
-        y_pred=y_pred,
-        folds=both.tuned.folds,
-    )
-    return Deep(fitted, tuned, said)
+    return Deep(cut(tuned.model, both.tuned, examples, chooser, y_seen=tuned.probabilities), tuned, said)
 
 
 def seconds(store: Store) -> float:

@@ -19,11 +19,11 @@ from tagger.learning.recipe import Recipe, resolve
 from tagger.learning.thresholds import apply_thresholds
 from tagger.services.deep import fit_deep
 from tagger.services.encoding import Encoding
-from tagger.services.gathering import gather
+from tagger.services.gathering import TrainingSet, examples_of
 from tagger.services.inputs import Facts, facts_of_table, gather_inputs
 from tagger.services.progress import Progress
 from tagger.services.scores import measured, summary
-from tagger.services.training import TrainingSet, fit
+from tagger.services.training import fit
 from tagger.storage.runs import Bundle
 from tagger.transactions.layout import ReadOptions
 from tagger.transactions.merchant import group_key
@@ -95,16 +95,18 @@ def evaluate(
     )
     recipe = resolve(recipe, data.n_groups)
     labels = [(name, "") for name in names]
-    gathered = gather(encoding, train.facts, labels, recipe.features, progress, starter_run=starter_run)
+    examples = examples_of(
+        encoding, data, recipe.features, progress, facts=train.facts, labels=labels, starter_run=starter_run
+    )
     test_inputs, _ = gather_inputs(encoding, test.facts, recipe.features, progress)
     encoded = time.perf_counter()
     deep = None
     if recipe.tuned_layers:
-        deep = fit_deep(encoding, gathered, data, recipe, progress, also=test_inputs.texts.tolist())
+        deep = fit_deep(encoding, examples, recipe, progress, also=test_inputs.texts.tolist())
     if deep is not None and deep.fitted is not None and deep.tuned is not None:
         fitted, y_prob = deep.fitted, deep.tuned.probabilities(test_inputs)
     else:
-        fitted = fit(gathered, data, recipe, progress)
+        fitted = fit(examples, recipe, progress)
         y_prob = fitted.model.probabilities(test_inputs)
     thresholds = [chosen.value for chosen in fitted.thresholds]
     fit_seconds = time.perf_counter() - encoded

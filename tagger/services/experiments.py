@@ -20,11 +20,11 @@ from tagger.learning.metrics import score_labels
 from tagger.learning.recipe import Recipe, batch_size, by_fit, parts_of
 from tagger.learning.split import grouped_folds
 from tagger.services.comparing import ENOUGH, plain_difference
-from tagger.services.gathering import Gathered, gather_stored
+from tagger.services.gathering import TrainingSet, stored_examples
 from tagger.services.progress import Progress
 from tagger.services.scores import summary
 from tagger.services.store import Store, now
-from tagger.services.training import MEASURED_ON, TrainingSet, folds_of_current, learned_from
+from tagger.services.training import MEASURED_ON, folds_of_current, learned_from
 from tagger.services.tries import DEFAULT_AXES, Try, tries
 from tagger.services.view import View
 from tagger.storage import judgements, runs
@@ -35,6 +35,7 @@ from tagger.transactions.spreadsheet import escape_cell
 from tagger.transactions.text import TEXT_VERSION
 
 if TYPE_CHECKING:
+    from tagger.learning.examples import Examples
     from tagger.learning.features import FeatureSpace
 
 KIND = "experiments"  # of the job
@@ -126,16 +127,10 @@ def measure(store: Store, kind: str, progress: Progress, *, axes: Collection[str
         tell(0)
         started = time.perf_counter()
         try:
-            seen = gathered.of(tried[0])
             found = predictions(
-                seen.inputs,
-                data.y_true,
-                data.judged,
-                data.groups,
+                gathered.of(tried[0]),
                 tried,
                 folds=prepared.folds,
-                label_embeddings=seen.label_embeddings,
-                starter=seen.starter,
                 spaces=gathered.spaces(tried[0]),
                 progress=tell,
                 cancelled=progress.cancelled,
@@ -256,17 +251,16 @@ class _Gathered:
 
     def __init__(self, store: Store, prepared: _Prepared, progress: Progress) -> None:
         self._store, self._prepared, self._progress = store, prepared, progress
-        self._all: dict[bool, Gathered] = {}
+        self._all: dict[bool, Examples] = {}
         self._spaces: tuple[object, dict[int, FeatureSpace]] = (None, {})
 
-    def of(self, recipe: Recipe) -> Gathered:
+    def of(self, recipe: Recipe) -> Examples:
         plain = "plain" in parts_of(recipe.features)
         if plain not in self._all:
-            data = self._prepared.data
             # Everything, whether or not this try looks at it: others will.
             features = "both+names+starter+plain" if plain else "both+names+starter"
-            self._all[plain] = gather_stored(
-                self._store, self._prepared.view, features, self._progress, rows=data.rows, columns=data.columns
+            self._all[plain] = stored_examples(
+                self._store, self._prepared.view, self._prepared.data, features, self._progress
             )
         return self._all[plain].seen_by(recipe.features)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.errors import TrainingError
 from tagger.labels.truth import NO
 from tagger.learning.memory import later_batch_predictions
 from tagger.learning.recipe import Recipe, parts_of, resolve
-from tagger.learning.thresholds import ChosenThreshold, apply_thresholds, parse_chooser
+from tagger.learning.thresholds import Chooser, ChosenThreshold, apply_thresholds, parse_chooser
 from tagger.services.comparing import warned, weigh
 from tagger.services.encoding import Encoding
 from tagger.services.gains import News, bought, news
-from tagger.services.gathering import Gathered, gather_stored
+from tagger.services.gathering import TrainingSet, stored_examples, training_set
 from tagger.services.inputs import group_hashes
 from tagger.services.pairs import with_current
 from tagger.services.progress import Progress
@@ -35,62 +34,14 @@ from tagger.transactions.merchant import GROUP_VERSION
 from tagger.transactions.text import TEXT_VERSION
 
 if TYPE_CHECKING:
+    from tagger.learning.crossfit import OutOfFold
+    from tagger.learning.examples import Examples
+    from tagger.learning.inputs import Inputs
     from tagger.learning.model import Model
     from tagger.learning.training import EpochReport
 
 MEASURED_ON = "out-of-fold"
 FIT_STEPS = 100  # of the progress bar
-
-
-@dataclass(frozen=True)
-class TrainingSet:
-    """What a head learns from: rows with a judged label, and labels with a positive, or with a name that may stand in.
-
-    `rows` and `columns` are places in whatever the set was taken from; the matrices are (n_rows, n_columns).
-    """
-
-    rows: NDArray[np.intp]
-    columns: NDArray[np.intp]
-    y_true: NDArray[np.bool_]
-    judged: NDArray[np.bool_]
-    groups: NDArray[np.int64]
-
-    @property
-    def n_groups(self) -> int:
-        return int(np.unique(self.groups).size)
-
-
-def training_set(view: View, *, also: Sequence[int] = ()) -> TrainingSet:
-    """The judged part of the store, in the order in which it was judged.
-
-    Parameters
-    ----------
-    also : columns of labels that are taken even without a positive.
-
-    Raises
-    ------
-    TrainingError
-        If nothing is judged, or no label has an example.
-    """
-    rows = view.judged_rows
-    if rows.size == 0:
-        raise TrainingError(
-            "Nothing has been reviewed yet.", hint="Confirm some transactions on the Review page first."
-        )
-    exampled = np.any(view.truth.y_true[rows], axis=0)
-    if not exampled.any():
-        raise TrainingError("No tag has an example yet.", hint="Confirm a transaction that has at least one tag.")
-    columns = np.union1d(np.flatnonzero(exampled), np.asarray(also, dtype=np.intp))
-    judged = view.truth.judged[np.ix_(rows, columns)]
-    kept = judged.any(axis=1)
-    rows = rows[kept]
-    return TrainingSet(
-        rows=rows,
-        columns=columns,
-        y_true=view.truth.y_true[np.ix_(rows, columns)],
-        judged=judged[kept],
-        groups=view.columns.group_index[rows].astype(np.int64),
-    )
 
 
 def learned_from(store: Store, view: View, recipe: Recipe) -> tuple[TrainingSet, Recipe]:
@@ -115,7 +66,7 @@ class Lesson:
     Attributes
     ----------
     recipe : without "auto".
-    gathered : of the rows and labels of `data`.
+    examples : of the rows and labels of `data`.
     kept : folds of the run in use, see `folds_of_current`.
     fresh : what was judged since that run.
     last_seq : the number of the last operation that the training knows.
@@ -125,7 +76,7 @@ class Lesson:
     view: View
     data: TrainingSet
     recipe: Recipe
-    gathered: Gathered
+    examples: Examples
     kept: NDArray[np.int64] | None
     fresh: News
     last_seq: int
@@ -149,7 +100,7 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
         If someone asked to stop; nothing is kept.
     """
     lesson = prepare(store, recipe, progress)
-    fitted = fit(lesson.gathered, lesson.data, lesson.recipe, progress, kept=lesson.kept)
+    fitted = fit(lesson.examples, lesson.recipe, progress, kept=lesson.kept)
     return keep(store, lesson, fitted, progress, promote_it=promote_it)
 
 
@@ -170,10 +121,10 @@ def prepare(store: Store, recipe: Recipe, progress: Progress) -> Lesson:
     fresh = news(store, view)
     data, recipe = learned_from(store, view, recipe)
     progress.stage("Reading descriptions")
-    gathered = gather_stored(store, view, recipe.features, progress, rows=data.rows, columns=data.columns)
+    examples = stored_examples(store, view, data, recipe.features, progress)
     encoded = time.perf_counter()
     kept = folds_of_current(store, view, data, recipe)
-    return Lesson(view, data, recipe, gathered, kept, fresh, last_seq, started, encoded)
+    return Lesson(view, data, recipe, examples, kept, fresh, last_seq, started, encoded)
 
 
 def new_run_id() -> str:
@@ -310,8 +261,7 @@ class Fitted:
 
 
 def fit(
-    gathered: Gathered,
-    data: TrainingSet,
+    examples: Examples,
     recipe: Recipe,
     progress: Progress,
     *,
@@ -321,40 +271,47 @@ def fit(
 
     Parameters
     ----------
-    gathered : of the rows and labels of `data`.
     recipe : resolved, so without "auto".
     kept : int64 (n_rows,), folds of an earlier training that stay; -1 for rows that had none.
     """
     # torch is imported where it is used: most screens need none of it.
-    from tagger.learning.crossfit import chosen_on, cross_fitted_predictions, fit_and_score  # noqa: PLC0415
+    from tagger.learning.crossfit import fit_and_score  # noqa: PLC0415
 
     progress.stage("Training")
     model, oof = fit_and_score(
-        gathered.inputs,
-        data.y_true,
-        data.judged,
-        data.groups,
+        examples,
         recipe,
-        label_embeddings=gathered.label_embeddings,
-        starter=gathered.starter,
         kept=kept,
         cancelled=progress.cancelled,
         on_epoch=_Told(progress, recipe.n_folds),
     )
     progress.stage("Choosing thresholds")
-    chooser = parse_chooser(recipe.thresholds)
+    return cut(model, oof, examples, parse_chooser(recipe.thresholds), y_seen=model.probabilities)
+
+
+def cut(
+    model: Model,
+    oof: OutOfFold,
+    examples: Examples,
+    chooser: Chooser,
+    *,
+    y_seen: Callable[[Inputs], NDArray[np.float32]],
+) -> Fitted:
+    """Choose a model's thresholds, and cut every row at those that the other folds chose.
+
+    Parameters
+    ----------
+    y_seen : gives what the model says of rows that it learned from.
+    """
+    # torch is imported where it is used: most screens need none of it.
+    from tagger.learning.crossfit import chosen_on, cross_fitted_predictions  # noqa: PLC0415
+
+    verdicts = (examples.y_true, examples.judged, examples.groups)
     return Fitted(
         model=model,
-        thresholds=chosen_on(
-            oof,
-            data.y_true,
-            data.judged,
-            data.groups,
-            chooser,
-            y_seen=model.probabilities(gathered.inputs.take(oof.repeated)),
-        ),
+        thresholds=chosen_on(oof, *verdicts, chooser, y_seen=y_seen(examples.inputs.take(oof.repeated))),
         y_prob=oof.y_prob,
-        y_pred=cross_fitted_predictions(oof, data.y_true, data.judged, data.groups, chooser),
+        y_pred=cross_fitted_predictions(oof, *verdicts, chooser),
         folds=oof.folds,
     )
 

@@ -5,6 +5,7 @@ import pytest
 
 from tagger.learning.crossfit import cross_fitted_predictions, out_of_fold
 from tagger.learning.curve import CurvePoint, LastMove, learning_curve, project, sizes
+from tagger.learning.examples import Examples
 from tagger.learning.inputs import Inputs
 from tagger.learning.metrics import score_labels, summarize
 from tagger.learning.model import Model
@@ -49,11 +50,11 @@ def test_the_last_point_is_the_out_of_fold_score_of_a_run():
     X, y_true, judged, groups = shops()
     inputs = Inputs.of(np.hstack([X, X]))
     recipe = Recipe(features="mean")
-    oof = out_of_fold(inputs, y_true, judged, groups, recipe)
+    oof = out_of_fold(Examples(inputs, y_true, judged, groups), recipe)
     y_pred = cross_fitted_predictions(oof, y_true, judged, groups, BlendedChooser())
 
     def fit(learned):
-        model = Model.fit(inputs.take(learned), y_true[learned], judged[learned], recipe, groups=groups[learned])
+        model = Model.fit(Examples(inputs.take(learned), y_true[learned], judged[learned], groups[learned]), recipe)
         return lambda rows: model.probabilities(inputs.take(rows))
 
     curve = learning_curve(y_true, judged, groups, oof.folds, fit, chooser=BlendedChooser(), seed=0)

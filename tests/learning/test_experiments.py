@@ -11,6 +11,7 @@ from tagger.errors import CancelledError
 from tagger.learning import crossfit
 from tagger.learning.bootstrap import f1_differences
 from tagger.learning.crossfit import cross_fitted_predictions, out_of_fold
+from tagger.learning.examples import Examples
 from tagger.learning.experiments import predictions
 from tagger.learning.features import FeatureSpace
 from tagger.learning.inputs import Inputs
@@ -40,8 +41,8 @@ def data():
 def test_a_setting_beside_others_is_scored_as_if_it_were_trained_alone(data, chooser):
     inputs, y_true, judged, groups, folds = data
     recipes = [MEAN, replace(MEAN, thresholds=chooser), replace(MEAN, thresholds="shrunk")]
-    found = predictions(inputs, y_true, judged, groups, recipes, folds=folds)[1]
-    alone = out_of_fold(inputs, y_true, judged, groups, recipes[1], kept=folds)
+    found = predictions(Examples(inputs, y_true, judged, groups), recipes, folds=folds)[1]
+    alone = out_of_fold(Examples(inputs, y_true, judged, groups), recipes[1], kept=folds)
     assert np.array_equal(alone.folds, folds)
     expected = cross_fitted_predictions(alone, y_true, judged, groups, parse_chooser(chooser))
     assert np.array_equal(found, expected)
@@ -53,7 +54,7 @@ def test_settings_that_differ_in_thresholds_alone_share_one_fit_per_fold(data, m
     fit = Model.fit
     monkeypatch.setattr(crossfit.Model, "fit", lambda *args, **options: fits.append(1) or fit(*args, **options))
     recipes = [replace(MEAN, thresholds=way) for way in ("grid", "exact", "shrunk", "blended", "fixed:0.5")]
-    assert len(predictions(inputs, y_true, judged, groups, recipes, folds=folds)) == 5
+    assert len(predictions(Examples(inputs, y_true, judged, groups), recipes, folds=folds)) == 5
     assert len(fits) == 4
 
 
@@ -62,13 +63,13 @@ def test_layers_that_share_what_they_look_at_predict_what_each_would_alone(data,
     inputs, y_true, judged, groups, folds = data
     first = canonical(Recipe(features="mean+lexical", head=HeadSettings(kind=kind, epochs=2), n_folds=4), 60)
     second = replace(first, head=replace(first.head, class_weight="balanced"))
-    alone = predictions(inputs, y_true, judged, groups, [second], folds=folds)[0]
+    alone = predictions(Examples(inputs, y_true, judged, groups), [second], folds=folds)[0]
     fitted = []
     fit = FeatureSpace.fit
     monkeypatch.setattr(FeatureSpace, "fit", lambda *args, **options: fitted.append(1) or fit(*args, **options))
     spaces = {}
-    predictions(inputs, y_true, judged, groups, [first], folds=folds, spaces=spaces)
-    shared = predictions(inputs, y_true, judged, groups, [second], folds=folds, spaces=spaces)[0]
+    predictions(Examples(inputs, y_true, judged, groups), [first], folds=folds, spaces=spaces)
+    shared = predictions(Examples(inputs, y_true, judged, groups), [second], folds=folds, spaces=spaces)[0]
     assert len(fitted) == 4
     assert np.array_equal(shared, alone)
 
@@ -76,20 +77,20 @@ def test_layers_that_share_what_they_look_at_predict_what_each_would_alone(data,
 def test_settings_that_need_other_heads_are_refused_together(data):
     inputs, y_true, judged, groups, folds = data
     with pytest.raises(ValueError, match="share"):
-        predictions(inputs, y_true, judged, groups, [MEAN, replace(MEAN, features="cls")], folds=folds)
+        predictions(Examples(inputs, y_true, judged, groups), [MEAN, replace(MEAN, features="cls")], folds=folds)
 
 
 def test_the_folds_are_those_given_whatever_the_setting_says(data):
     inputs, y_true, judged, groups, folds = data
-    (one,) = predictions(inputs, y_true, judged, groups, [MEAN], folds=folds)
-    (other,) = predictions(inputs, y_true, judged, groups, [replace(MEAN, seed=99, n_folds=9)], folds=folds)
+    (one,) = predictions(Examples(inputs, y_true, judged, groups), [MEAN], folds=folds)
+    (other,) = predictions(Examples(inputs, y_true, judged, groups), [replace(MEAN, seed=99, n_folds=9)], folds=folds)
     assert np.array_equal(one, other)
 
 
 def test_a_setting_differs_from_itself_by_nothing(data):
     inputs, y_true, judged, groups, folds = data
-    (once,) = predictions(inputs, y_true, judged, groups, [MEAN], folds=folds)
-    (again,) = predictions(inputs, y_true, judged, groups, [MEAN], folds=folds)
+    (once,) = predictions(Examples(inputs, y_true, judged, groups), [MEAN], folds=folds)
+    (again,) = predictions(Examples(inputs, y_true, judged, groups), [MEAN], folds=folds)
     moved = f1_differences(y_true, once, again, judged, groups, seed=0)
     assert (moved.macro.change, moved.macro.interval) == (0.0, (0.0, 0.0))
     assert (moved.micro.change, moved.micro.interval) == (0.0, (0.0, 0.0))
@@ -99,7 +100,9 @@ def test_what_tells_labels_apart_beats_what_does_not(data):
     inputs, y_true, judged, groups, folds = data
     scores = []
     for features in ("mean", "cls"):  # the labels lie along the second half, which is the mean
-        (y_pred,) = predictions(inputs, y_true, judged, groups, [canonical(Recipe(features=features), 60)], folds=folds)
+        (y_pred,) = predictions(
+            Examples(inputs, y_true, judged, groups), [canonical(Recipe(features=features), 60)], folds=folds
+        )
         scores.append(summarize(score_labels(y_true, y_pred, judged)).macro.f1)
     assert scores[0] > scores[1] + 0.1
 
@@ -107,10 +110,10 @@ def test_what_tells_labels_apart_beats_what_does_not(data):
 def test_it_reports_folds_and_stops_when_asked(data):
     inputs, y_true, judged, groups, folds = data
     told = []
-    predictions(inputs, y_true, judged, groups, [MEAN], folds=folds, progress=lambda *each: told.append(each))
+    predictions(Examples(inputs, y_true, judged, groups), [MEAN], folds=folds, progress=lambda *each: told.append(each))
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
     with pytest.raises(CancelledError):
-        predictions(inputs, y_true, judged, groups, [MEAN], folds=folds, cancelled=lambda: True)
+        predictions(Examples(inputs, y_true, judged, groups), [MEAN], folds=folds, cancelled=lambda: True)
 
 
 @pytest.mark.parametrize(

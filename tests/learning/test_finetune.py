@@ -14,6 +14,7 @@ from toys import bert_folder
 from tagger.errors import CancelledError, TrainingError
 from tagger.learning import finetune
 from tagger.learning.encoder import Encoder, load_encoder
+from tagger.learning.examples import Examples
 from tagger.learning.finetune import (
     Trunk,
     Tuned,
@@ -62,16 +63,22 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finetune, "L2", 1.0)
 
 
+def examples(inputs, y_true, judged):
+    return Examples(inputs, y_true, judged, np.arange(len(inputs)))
+
+
 def fitted(inputs: Inputs, y_true: np.ndarray | None = None) -> tuple[Model, np.ndarray, np.ndarray]:
     y_true = IS_ONE[:, None] if y_true is None else y_true
     judged = np.ones_like(y_true)
-    return Model.fit(inputs, y_true, judged, RECIPE), y_true, judged
+    return Model.fit(Examples(inputs, y_true, judged, np.arange(len(y_true))), RECIPE), y_true, judged
 
 
 def tuned_on(encoder: Encoder, inputs: Inputs, *, epochs: int = 2, seed: int = 0, **more) -> Tuned:
     model, y_true, judged = fitted(inputs)
     begin = model.logits(inputs)
-    return tune(Trunk(encoder, TEXTS, 2), model, inputs, y_true, judged, begin=begin, epochs=epochs, seed=seed, **more)
+    return tune(
+        Trunk(encoder, TEXTS, 2), model, examples(inputs, y_true, judged), begin=begin, epochs=epochs, seed=seed, **more
+    )
 
 
 @pytest.mark.parametrize("kept_bytes", [1 << 30, 0])
@@ -91,7 +98,7 @@ def test_it_learns_of_descriptions_never_seen_what_the_frozen_encoder_cannot_tel
     y_true = IS_ONE[:, None]
     judged = np.ones_like(y_true)
     both = out_of_fold_both_ways(
-        inputs, y_true, judged, groups, replace(RECIPE, tuned_epochs=60), trunk=Trunk(encoder, TEXTS, 3)
+        Examples(inputs, y_true, judged, groups), replace(RECIPE, tuned_epochs=60), trunk=Trunk(encoder, TEXTS, 3)
     )
     frozen, tuned = (
         summarize(score_labels(y_true, oof.y_prob >= 0.5, judged)).macro.f1 for oof in (both.frozen, both.tuned)
@@ -110,7 +117,7 @@ def test_what_is_held_out_decides_nothing(encoder, inputs):
     changed = IS_ONE.copy()
     changed[kept == 0] = np.random.default_rng(0).random(np.count_nonzero(kept == 0)) < 0.3
     first, second = (
-        out_of_fold_both_ways(inputs, y[:, None], judged, groups, RECIPE, trunk=trunk, kept=kept)
+        out_of_fold_both_ways(Examples(inputs, y[:, None], judged, groups), RECIPE, trunk=trunk, kept=kept)
         for y in (IS_ONE, changed)
     )
     held_out = first.tuned.folds == first.tuned.folds[0]
@@ -122,9 +129,9 @@ def test_the_frozen_half_is_that_of_an_ordinary_training(encoder, inputs):
     from tagger.learning.crossfit import out_of_fold
 
     y_true = IS_ONE[:, None]
-    alone = out_of_fold(inputs, y_true, np.ones_like(y_true), np.arange(len(TEXTS)), RECIPE)
+    alone = out_of_fold(Examples(inputs, y_true, np.ones_like(y_true), np.arange(len(TEXTS))), RECIPE)
     both = out_of_fold_both_ways(
-        inputs, y_true, np.ones_like(y_true), np.arange(len(TEXTS)), RECIPE, trunk=Trunk(encoder, TEXTS, 1)
+        Examples(inputs, y_true, np.ones_like(y_true), np.arange(len(TEXTS))), RECIPE, trunk=Trunk(encoder, TEXTS, 1)
     )
     assert np.array_equal(alone.y_prob, both.frozen.y_prob)
 
@@ -164,7 +171,7 @@ def test_labels_that_cannot_be_learned_stay_as_they_are(encoder, inputs):
     y_true = np.column_stack([IS_ONE, np.zeros_like(IS_ONE), np.ones_like(IS_ONE)])
     model, y_true, judged = fitted(inputs, y_true)
     before = model.logits(inputs)
-    tuned = tune(Trunk(encoder, TEXTS, 1), model, inputs, y_true, judged, begin=before, epochs=2, seed=0)
+    tuned = tune(Trunk(encoder, TEXTS, 1), model, examples(inputs, y_true, judged), begin=before, epochs=2, seed=0)
     after = tuned.model.logits(tuned.embedded(inputs))
     assert np.array_equal(before[:, 1:], after[:, 1:])
     assert not np.allclose(before[:, 0], after[:, 0])
@@ -176,7 +183,9 @@ def test_cells_that_were_not_judged_change_nothing(encoder, inputs):
     judged[::3] = False
     begin = model.logits(inputs)
     found = [
-        tune(Trunk(encoder, TEXTS, 1), model, inputs, said, judged, begin=begin, epochs=2, seed=0).probabilities(inputs)
+        tune(
+            Trunk(encoder, TEXTS, 1), model, examples(inputs, said, judged), begin=begin, epochs=2, seed=0
+        ).probabilities(inputs)
         for said in (y_true, y_true ^ ~judged)
     ]
     np.testing.assert_allclose(*found, atol=1e-6)
@@ -189,7 +198,9 @@ def test_the_order_of_rows_decides_nothing(encoder):
     trunk, model = Trunk(encoder, TEXTS, 1), fitted(inputs.take(slice(0, len(TEXTS))))[0]
     begin = model.logits(inputs)
     found = [
-        tune(trunk, model, inputs.take(rows), y_true[rows], np.ones_like(y_true), begin=begin[rows], epochs=1, seed=0)
+        tune(
+            trunk, model, examples(inputs, y_true, np.ones_like(y_true)).take(rows), begin=begin[rows], epochs=1, seed=0
+        )
         for rows in (np.arange(len(texts)), np.arange(len(texts))[::-1])
     ]
     np.testing.assert_allclose(found[0].model.correction.weight, found[1].model.correction.weight, atol=1e-5)
@@ -234,9 +245,9 @@ def test_the_installed_encoder_can_be_tuned_saved_and_loaded(tmp_path):
     inputs = Inputs.of(installed.encode(texts), texts)
     y_true = (np.arange(12) % 2 == 0)[:, None]
     judged = np.ones_like(y_true)
-    model = Model.fit(inputs, y_true, judged, RECIPE)
+    model = Model.fit(Examples(inputs, y_true, judged, np.arange(len(y_true))), RECIPE)
     trunk = Trunk(installed, texts, 2)
-    tuned = tune(trunk, model, inputs, y_true, judged, begin=model.logits(inputs), epochs=20, seed=0)
+    tuned = tune(trunk, model, examples(inputs, y_true, judged), begin=model.logits(inputs), epochs=20, seed=0)
     np.testing.assert_allclose(
         Tuned(model, trunk.new_layers(), trunk).embedded(inputs).tuned, inputs.embeddings, atol=2e-3
     )

@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 from toys import ToyEncoder
 
 from tagger.errors import BundleError, TrainingError
+from tagger.learning.examples import Examples
 from tagger.learning.inputs import Inputs
 from tagger.learning.model import Model
 from tagger.learning.recipe import HeadSettings, Recipe
@@ -50,14 +51,17 @@ def test_sigmoid_is_applied_in_one_place_only():
 @pytest.mark.parametrize("features", ["cls", "mean", "both"])
 def test_a_model_made_of_stored_tensors_gives_equal_probabilities(kind, features):
     inputs, y_true, judged = case()
-    model = Model.fit(inputs, y_true, judged, Recipe(features=features, head=HeadSettings(kind=kind, epochs=2)))
+    model = Model.fit(
+        Examples(inputs, y_true, judged, np.arange(len(y_true))),
+        Recipe(features=features, head=HeadSettings(kind=kind, epochs=2)),
+    )
     again = Model.from_tensors(model.features, model.head.settings, model.tensors())
     assert np.array_equal(model.probabilities(inputs), again.probabilities(inputs))
 
 
 def test_only_the_chosen_columns_matter():
     inputs, y_true, judged = case()
-    model = Model.fit(inputs, y_true, judged, Recipe(features="mean"))
+    model = Model.fit(Examples(inputs, y_true, judged, np.arange(len(y_true))), Recipe(features="mean"))
     other_cls = inputs.embeddings.copy()
     other_cls[:, :8] = 0.0
     assert np.array_equal(model.probabilities(inputs), model.probabilities(Inputs.of(other_cls)))
@@ -67,7 +71,9 @@ def test_only_the_chosen_columns_matter():
 @pytest.mark.parametrize("factor", [1e-3, 1.0, 1e6])
 def test_probabilities_are_finite_and_from_0_to_1_however_far_an_input_lies(factor):
     inputs, y_true, judged = case()
-    model = Model.fit(inputs, y_true, judged, Recipe(features="both", head=HeadSettings(l2=0.001)))
+    model = Model.fit(
+        Examples(inputs, y_true, judged, np.arange(len(y_true))), Recipe(features="both", head=HeadSettings(l2=0.001))
+    )
     y_prob = model.probabilities(Inputs.of(inputs.embeddings * np.float32(factor)))
     assert y_prob.dtype == np.float32
     assert y_prob.shape == y_true.shape
@@ -77,13 +83,16 @@ def test_probabilities_are_finite_and_from_0_to_1_however_far_an_input_lies(fact
 def test_the_size_and_place_of_embeddings_do_not_matter():
     inputs, y_true, judged = case()
     moved = Inputs.of(inputs.embeddings * np.float32(4) - np.float32(16))
-    one, other = (Model.fit(part, y_true, judged, BOTH).probabilities(part) for part in (inputs, moved))
+    one, other = (
+        Model.fit(Examples(part, y_true, judged, np.arange(len(y_true))), BOTH).probabilities(part)
+        for part in (inputs, moved)
+    )
     assert one == pytest.approx(other, abs=1e-3)
 
 
 def test_rounding_noise_in_a_dead_dimension_decides_nothing():
     inputs, y_true, judged = case()
-    model = Model.fit(inputs, y_true, judged, BOTH)
+    model = Model.fit(Examples(inputs, y_true, judged, np.arange(len(y_true))), BOTH)
     noisy = inputs.embeddings.copy()
     noisy[:, 3] += np.float32(1e-7)
     assert model.probabilities(Inputs.of(noisy)) == pytest.approx(model.probabilities(inputs), abs=1e-5)
@@ -91,7 +100,7 @@ def test_rounding_noise_in_a_dead_dimension_decides_nothing():
 
 def test_a_single_row_can_be_fitted_and_no_row_is_fine_to_predict():
     inputs, y_true, judged = case(n=1)
-    model = Model.fit(inputs, y_true, judged, BOTH)
+    model = Model.fit(Examples(inputs, y_true, judged, np.arange(len(y_true))), BOTH)
     assert np.isfinite(model.probabilities(inputs)).all()
     assert model.probabilities(inputs.take(slice(0))).shape == (0, 4)
 
@@ -101,13 +110,13 @@ def test_early_stopping_holds_out_whole_groups():
     recipe = Recipe(features="both", head=HeadSettings(kind="feedforward", epochs=3, early_stopping=True))
     reports = []
     groups = np.arange(300, dtype=np.int64) // 3
-    Model.fit(inputs, y_true, judged, recipe, groups=groups, on_epoch=reports.append)
+    Model.fit(Examples(inputs, y_true, judged, groups), recipe, on_epoch=reports.append)
     assert reports[0].validation_f1 is not None
 
 
 def test_an_embedding_that_is_not_finite_is_refused():
     inputs, y_true, judged = case()
-    model = Model.fit(inputs, y_true, judged, BOTH)
+    model = Model.fit(Examples(inputs, y_true, judged, np.arange(len(y_true))), BOTH)
     inputs.embeddings[0, 0] = np.nan
     with pytest.raises(ValueError, match="finite"):
         model.probabilities(inputs)
@@ -115,7 +124,8 @@ def test_an_embedding_that_is_not_finite_is_refused():
 
 @pytest.mark.parametrize("missing", ["center", "scale", "head.output.bias"])
 def test_a_model_with_a_missing_tensor_is_refused(missing):
-    model = Model.fit(*case(), BOTH)
+    inputs, y_true, judged = case()
+    model = Model.fit(Examples(inputs, y_true, judged, np.arange(len(inputs))), BOTH)
     tensors = model.tensors()
     del tensors[missing]
     with pytest.raises(BundleError):
@@ -158,9 +168,10 @@ def everything(n=160, seed=0):
     return inputs, y_true, judged
 
 
-def fit_everything(inputs, y_true, judged, head="logistic", features=EVERYTHING, **options):
-    options = {"label_embeddings": ToyEncoder().encode(LABELS)} | options
-    return Model.fit(inputs, y_true, judged, Recipe(features=features, head=HEADS[head]), **options)
+def fit_everything(inputs, y_true, judged, head="logistic", features=EVERYTHING, *, groups=None, **options):
+    groups = np.arange(len(inputs)) if groups is None else groups
+    examples = Examples(inputs, y_true, judged, groups, ToyEncoder().encode(LABELS))
+    return Model.fit(examples, Recipe(features=features, head=HEADS[head]), **options)
 
 
 @pytest.mark.filterwarnings("error")
@@ -260,5 +271,6 @@ def test_a_model_that_lacks_a_tensor_of_its_features_is_refused(head, missing):
 def test_reports_count_on_validation_rows_with_every_feature():
     inputs, y_true, judged = everything()
     reports = []
-    fit_everything(inputs, y_true, judged, on_epoch=reports.append, validation=everything(n=40, seed=5))
+    others = Examples(*everything(n=40, seed=5), np.arange(40))
+    fit_everything(inputs, y_true, judged, on_epoch=reports.append, validation=others)
     assert reports[-1].validation_f1 > 0.8

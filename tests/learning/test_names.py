@@ -5,6 +5,7 @@ import pytest
 from toys import ToyEncoder
 
 from tagger.errors import BundleError
+from tagger.learning.examples import Examples
 from tagger.learning.inputs import Inputs
 from tagger.learning.model import Model
 from tagger.learning.names import NamePrior, label_text
@@ -59,7 +60,8 @@ def case(*, third_judged=False):
 
 
 def fit(recipe, label_embeddings=None, **options):
-    return Model.fit(*case(**options), recipe, label_embeddings=label_embeddings)
+    inputs, y_true, judged = case(**options)
+    return Model.fit(Examples(inputs, y_true, judged, np.arange(len(inputs)), label_embeddings), recipe)
 
 
 def probabilities(model, *texts):

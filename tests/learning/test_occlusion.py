@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tagger.learning.examples import Examples
 from tagger.learning.inputs import Inputs
 from tagger.learning.model import Model
 from tagger.learning.occlusion import nearest, weights, without_each
@@ -22,7 +23,9 @@ def embedded(texts: list[str]) -> Inputs:
 @pytest.mark.parametrize("features", ["mean", "both+lexical"])
 def test_a_words_weight_is_the_change_of_the_log_odds_when_it_is_left_out(features):
     y_true = np.array([["SHELL" in text, "RENT" in text] for text in TEXTS])
-    model = Model.fit(embedded(TEXTS), y_true, np.ones_like(y_true), Recipe(features=features))
+    model = Model.fit(
+        Examples(embedded(TEXTS), y_true, np.ones_like(y_true), np.arange(len(y_true))), Recipe(features=features)
+    )
     words, shortened = without_each("SHELL CITY FUEL")
     found = weights(model.logits(embedded(["SHELL CITY FUEL", *shortened])))
     assert words == ["SHELL", "CITY", "FUEL"]
@@ -38,7 +41,9 @@ def test_a_words_weight_is_the_change_of_the_log_odds_when_it_is_left_out(featur
 
 def test_probabilities_are_the_sigmoid_of_the_logits():
     y_true = np.array([["SHELL" in text] for text in TEXTS])
-    model = Model.fit(embedded(TEXTS), y_true, np.ones_like(y_true), Recipe(features="mean"))
+    model = Model.fit(
+        Examples(embedded(TEXTS), y_true, np.ones_like(y_true), np.arange(len(y_true))), Recipe(features="mean")
+    )
     logits = model.logits(embedded(TEXTS)).astype(np.float64)
     assert model.probabilities(embedded(TEXTS)) == pytest.approx(1 / (1 + np.exp(-logits)), abs=1e-6)
 

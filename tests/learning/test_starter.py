@@ -8,6 +8,7 @@ from toys import ToyEncoder
 
 from tagger.errors import BundleError
 from tagger.learning.crossfit import out_of_fold
+from tagger.learning.examples import Examples
 from tagger.learning.inputs import Inputs
 from tagger.learning.model import Model
 from tagger.learning.recipe import HeadSettings, Recipe
@@ -33,7 +34,7 @@ def taught() -> Model:
     """A model that knows shops and stations, as a starter does."""
     texts = SHOPS + STATIONS
     y_true = np.array([[text in SHOPS, text in STATIONS] for text in texts])
-    return Model.fit(inputs_of(texts), y_true, np.ones_like(y_true), TAUGHT)
+    return Model.fit(Examples(inputs_of(texts), y_true, np.ones_like(y_true), np.arange(len(y_true))), TAUGHT)
 
 
 def starter(taught: Model, *, columns=(0, 1), thresholds=(0.5, 0.5), keys=NO_KEYS, told=NONE_TOLD) -> Starter:
@@ -88,7 +89,12 @@ def test_with_few_examples_a_head_knows_more_with_it_and_learns_what_it_has_wron
     y_others = np.array([[text in SHOPS, text in STATIONS] for text in others])
 
     def right(recipe, y, texts, y_texts):
-        model = Model.fit(inputs_of(texts), y_texts, np.ones_like(y_texts), recipe, starter=starter(taught))
+        model = Model.fit(
+            Examples(
+                inputs_of(texts), y_texts, np.ones_like(y_texts), np.arange(len(y_texts)), starter=starter(taught)
+            ),
+            recipe,
+        )
         return float(np.mean((model.probabilities(inputs_of(others)) >= 0.5) == y))
 
     assert right(OWN, y_others, few, y_few) == 1
@@ -101,7 +107,7 @@ def test_without_the_feature_it_has_no_effect(taught):
     texts = SHOPS[:4] + STATIONS[:4]
     y_true = np.array([[text in SHOPS, text in STATIONS] for text in texts])
     models = [
-        Model.fit(inputs_of(texts), y_true, np.ones_like(y_true), ALONE, starter=each)
+        Model.fit(Examples(inputs_of(texts), y_true, np.ones_like(y_true), np.arange(len(y_true)), starter=each), ALONE)
         for each in (None, starter(taught))
     ]
     assert models[1].starter is None
@@ -112,7 +118,9 @@ def test_a_model_made_of_stored_tensors_predicts_the_same(taught):
     texts = SHOPS[:4] + STATIONS[:4]
     y_true = np.array([[text in SHOPS, text in STATIONS] for text in texts])
     knowing = starter(taught, keys=np.array([3], dtype=np.uint64), told=np.array([[1.0, -1.0]], dtype=np.float16))
-    model = Model.fit(inputs_of(texts), y_true, np.ones_like(y_true), OWN, starter=knowing)
+    model = Model.fit(
+        Examples(inputs_of(texts), y_true, np.ones_like(y_true), np.arange(len(y_true)), starter=knowing), OWN
+    )
     again = Model.from_tensors(model.features, model.head.settings, model.tensors())
     others = inputs_of(["aldi bath", "texaco", "tesco leeds"], keys=[1, 2, 3])
     assert again.probabilities(others).tolist() == model.probabilities(others).tolist()
@@ -126,15 +134,18 @@ def test_it_is_asked_once_for_rows_and_all_that_are_taken_of_them(taught, monkey
     y_true = np.array([[text in SHOPS, text in STATIONS] for text in texts])
     groups = np.arange(len(texts), dtype=np.int64)
     inputs = inputs_of(texts)
-    oof = out_of_fold(inputs, y_true, np.ones_like(y_true), groups, OWN, starter=starter(taught))
+    oof = out_of_fold(Examples(inputs, y_true, np.ones_like(y_true), groups, starter=starter(taught)), OWN)
     assert asked == [len(texts)]
     rows = np.flatnonzero(oof.folds == 0)
     again = Model.fit(
-        inputs_of(texts).take(oof.folds != 0),
-        y_true[oof.folds != 0],
-        np.ones_like(y_true)[oof.folds != 0],
+        Examples(
+            inputs_of(texts).take(oof.folds != 0),
+            y_true[oof.folds != 0],
+            np.ones_like(y_true)[oof.folds != 0],
+            np.arange(len(y_true[oof.folds != 0])),
+            starter=starter(taught),
+        ),
         OWN,
-        starter=starter(taught),
     )
     assert oof.y_prob[rows] == pytest.approx(again.probabilities(inputs_of(texts).take(rows)), abs=1e-3)
 

@@ -13,12 +13,14 @@ from toys import labelled_csv
 
 from tagger.config import Settings
 from tagger.errors import CancelledError, NotFoundError, TaggerError, TrainingError
+from tagger.learning.examples import Examples
 from tagger.learning.model import Model
 from tagger.learning.names import label_text
 from tagger.learning.recipe import Recipe
 from tagger.learning.thresholds import apply_thresholds, choose_thresholds, parse_chooser
 from tagger.services import doctor, home, importing, runs, training, tuning
 from tagger.services.evidence import gather
+from tagger.services.gathering import training_set
 from tagger.services.inputs import context_of, gather_inputs, group_hashes, name_embeddings
 from tagger.services.progress import Progress
 from tagger.services.store import Store
@@ -78,7 +80,7 @@ def test_the_report_is_what_scikit_learn_measures_on_the_stored_evidence(taught)
 def test_each_row_is_scored_by_a_head_that_never_saw_its_description(taught):
     report = train(taught)
     view, bundle = taught.view(), taught.bundle(report["run_id"])
-    data = training.training_set(view)
+    data = training_set(view)
     inputs, _ = gather_inputs(taught.encoding, view.columns.facts.take(data.rows), LOOKING_AT, Progress())
     names = name_embeddings(
         taught.encoding, [(label.name, label.definition) for label in view.labels], LOOKING_AT, Progress()
@@ -88,12 +90,14 @@ def test_each_row_is_scored_by_a_head_that_never_saw_its_description(taught):
         held_out = folds == fold
         assert not set(data.groups[held_out]) & set(data.groups[~held_out])
         model = Model.fit(
-            inputs.take(~held_out),
-            data.y_true[~held_out],
-            data.judged[~held_out],
+            Examples(
+                inputs.take(~held_out),
+                data.y_true[~held_out],
+                data.judged[~held_out],
+                data.groups[~held_out],
+                label_embeddings=names,
+            ),
             RECIPE,
-            groups=data.groups[~held_out],
-            label_embeddings=names,
         )
         expected = model.probabilities(inputs.take(held_out))
         assert bundle.evidence["y_prob"][held_out] == pytest.approx(expected, abs=1e-5)
