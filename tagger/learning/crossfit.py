@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy.typing as npt
 import torch
 
 from tagger.errors import CancelledError, TrainingError
+from tagger.learning.endings import Ending
 from tagger.learning.examples import Examples
 from tagger.learning.features import FeatureSpace
 from tagger.learning.inputs import Inputs
@@ -123,20 +125,31 @@ def fit_and_score(
     recipe: Recipe,
     *,
     kept: IntVector | None = None,
+    endings: dict[int | None, Ending] | None = None,
     cancelled: Cancelled | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> tuple[Model, OutOfFold]:
     """Fit on everything, and predict every row from the folds that its group is not in.
 
-    Parameters and errors are those of `out_of_fold`. Reports of the fit on everything have no fold.
+    Other parameters and errors are those of `out_of_fold`. Reports of the fit on everything have no fold.
+
+    Parameters
+    ----------
+    endings : where the fits of an earlier training ended, by the fold left out; None is the fit on everything, optional
+        Fits begin there, and where they end is put there.
     """
-    fits = _Fits.of(examples, recipe, kept)
+    fits = _Fits.of(examples, recipe, kept, dict(endings or {}))
 
     def fit(fold: int | None, stop: Cancelled) -> _Fit:
         return fits.of_everything(on_epoch, stop) if fold is None else fits.of_fold(fold, None, on_epoch, stop)
 
     # The largest first, for the shortest wait at the end.
-    everything, *of_folds = fits.side_by_side([None, *range(fits.n_folds)], fit, cancelled)
+    folds = [None, *range(fits.n_folds)]
+    everything, *of_folds = found = fits.side_by_side(folds, fit, cancelled)
+    if endings is not None:
+        ended = {fold: each.model.ending for fold, each in zip(folds, found, strict=True)}
+        endings.clear()
+        endings.update({fold: ending for fold, ending in ended.items() if ending is not None})
     return everything.model, fits.predictions(of_folds)
 
 
@@ -157,9 +170,16 @@ class _Fits:
     recipe: Recipe
     folds: IntVector
     repeated: IntVector
+    endings: Mapping[int | None, Ending]
 
     @classmethod
-    def of(cls, examples: Examples, recipe: Recipe, kept: IntVector | None) -> _Fits:
+    def of(
+        cls,
+        examples: Examples,
+        recipe: Recipe,
+        kept: IntVector | None,
+        endings: Mapping[int | None, Ending] = MappingProxyType({}),
+    ) -> _Fits:
         n_groups = examples.n_groups
         if n_groups < 2:
             raise TrainingError(f"Scores need at least two different descriptions; judged so far: {n_groups}.")
@@ -167,7 +187,7 @@ class _Fits:
         recipe = resolve(recipe, n_groups)
         groups, y_true, judged = examples.groups, examples.y_true, examples.judged
         folds = grouped_folds(groups, y_true, judged, recipe.n_folds, recipe.seed, kept=kept)
-        return cls(examples.seen_by(recipe.features), recipe, folds, repeated_rows(groups))
+        return cls(examples.seen_by(recipe.features), recipe, folds, repeated_rows(groups), endings)
 
     @property
     def _repeated_inputs(self) -> Inputs:
@@ -187,12 +207,13 @@ class _Fits:
             cancelled=stop,
             validation=None if on_epoch is None else held_out,
             space=space,
+            begin=self.endings.get(fold),
         )
         y_prob, y_seen = (model.probabilities(each) for each in (held_out.inputs, self._repeated_inputs))
         return _Fit(model, y_prob, y_seen)
 
     def of_everything(self, on_epoch: OnEpoch | None, stop: Cancelled) -> _Fit:
-        model = Model.fit(self.examples, self.recipe, on_epoch=on_epoch, cancelled=stop)
+        model = Model.fit(self.examples, self.recipe, on_epoch=on_epoch, cancelled=stop, begin=self.endings.get(None))
         nothing = np.empty((0, self.examples.n_labels), dtype=np.float32)
         return _Fit(model, nothing, nothing)
 

@@ -26,11 +26,25 @@ _FEWER = 0.75  # of the labels: worth copying what is left of them
 
 
 @dataclass(frozen=True)
+class Start:
+    """Where a minimisation begins, and where it ended.
+
+    What texts contribute to weights (n_texts, n_labels), in the order of their numbers; the weights (n_rest, n_labels)
+    of columns that rows of one text do not share (of all, where there are no sparse columns, and then no texts);
+    intercepts (n_labels,). Labels that are not finite begin anew.
+    """
+
+    of_texts: torch.Tensor
+    rest: torch.Tensor
+    bias: torch.Tensor
+
+
+@dataclass(frozen=True)
 class Iterate:
     """Where the minimisation stands.
 
     Weights of the dense columns (n_dense, n_labels) and of the sparse ones (n_sparse, n_labels), intercepts
-    (n_labels,), mean loss per cell.
+    (n_labels,), mean loss per cell, and what a later minimisation may begin with.
     """
 
     iteration: int
@@ -38,6 +52,7 @@ class Iterate:
     sparse_weight: torch.Tensor
     bias: torch.Tensor
     loss: float
+    end: Start
 
 
 def minimize(
@@ -50,6 +65,7 @@ def minimize(
     on_iteration: Callable[[int, Callable[[], Iterate]], None],
     offset: torch.Tensor | None = None,
     texts: tuple[torch.Tensor, int] | None = None,
+    start: Start | None = None,
 ) -> Iterate:
     """Minimize, per label, sum(mass * cross-entropy) + l2 / 2 * |w|^2; the intercept is free.
 
@@ -70,6 +86,8 @@ def minimize(
     texts : int64 (n,) and a number, optional
         Rows with equal integers have so many of the first columns of X, and all sparse columns, in common: then what
         they have in common is multiplied once.
+    start : where to begin, optional
+        It saves iterations where it is near the end, and changes the end by no more than the tolerance.
     on_iteration : called with the number of iterations done and a function that gives the iterate
         May raise to stop.
     """
@@ -81,8 +99,7 @@ def minimize(
     active = (total_positive > 0) & (total_positive < total)
     share = torch.where(active, total_positive / total.clamp_min(1e-30), 0.5)
 
-    everything = torch.zeros(space.n_weights, n_labels)
-    everything[-1] = torch.logit(share).float()
+    everything = _begin(space, active, torch.logit(share).float(), start)
     losses = torch.zeros(n_labels, dtype=torch.float64)
     there = torch.arange(n_labels)  # the labels that are still minimized
     problem = _Problem(space, positive, mass, l2)
@@ -98,7 +115,8 @@ def minimize(
         everything[:, there] = w.own
         losses[there] = value - problem.penalty_of(w, w) / 2
         weight, sparse_weight = space.weights(everything)
-        return Iterate(iteration, weight, sparse_weight, everything[-1].clone(), float(losses.sum()) / n_cells)
+        loss = float(losses.sum()) / n_cells
+        return Iterate(iteration, weight, sparse_weight, everything[-1].clone(), loss, space.end(everything))
 
     for iteration in range(MAX_ITERATIONS):
         on_iteration(iteration, iterate)
@@ -136,6 +154,16 @@ def minimize(
             history = deque((step.take(active) for step in history), maxlen=_HISTORY)
             active = active[active]
     return iterate()
+
+
+def _begin(space: _Space, active: torch.Tensor, bias: torch.Tensor, start: Start | None) -> torch.Tensor:
+    """Weights to begin with: those of `start` where it has any, else 0 but for the intercept."""
+    weights = torch.zeros(space.n_weights, bias.shape[0])
+    weights[-1] = bias
+    if start is None:
+        return weights
+    begun = space.begin(start)
+    return torch.where(active & begun.isfinite().all(0), begun, weights)
 
 
 @dataclass(frozen=True)
@@ -210,6 +238,12 @@ class _Space(Protocol):
     def weights(self, own: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Weights of the dense and of the sparse columns."""
 
+    def begin(self, start: Start) -> torch.Tensor:
+        """Weights as this space keeps them."""
+
+    def end(self, own: torch.Tensor) -> Start:
+        """The same in terms that another space understands."""
+
 
 @dataclass(frozen=True)
 class _Weights:
@@ -254,6 +288,12 @@ class _Weights:
 
     def weights(self, own: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return self.basis @ own[:-1], torch.empty(0, own.shape[1])
+
+    def begin(self, start: Start) -> torch.Tensor:
+        return torch.cat([self.basis.T @ start.rest, start.bias[None]])
+
+    def end(self, own: torch.Tensor) -> Start:
+        return Start(torch.empty(0, own.shape[1]), self.basis @ own[:-1], own[-1].clone())
 
 
 @dataclass(frozen=True)
@@ -356,6 +396,13 @@ class _Texts:
         n_texts = self.dense.shape[0]
         dense = torch.cat([self.dense.T @ own[:n_texts], own[n_texts:-1]])
         return dense, torch.from_numpy(self.columns_transposed @ own[:n_texts].numpy())
+
+    def begin(self, start: Start) -> torch.Tensor:
+        return torch.cat([start.of_texts, start.rest, start.bias[None]])
+
+    def end(self, own: torch.Tensor) -> Start:
+        n_texts = self.dense.shape[0]
+        return Start(own[:n_texts].clone(), own[n_texts:-1].clone(), own[-1].clone())
 
     def _vector_without_bias(self, own: torch.Tensor) -> _Vector:
         n_texts = self.dense.shape[0]

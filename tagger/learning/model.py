@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from tagger.errors import BundleError, TrainingError
+from tagger.learning.endings import Ending
 from tagger.learning.examples import Examples
 from tagger.learning.features import FeatureSpace, distinct_rows
 from tagger.learning.inputs import Design, Inputs
@@ -82,6 +83,7 @@ class Model:
     names : logits to start from; None where labels' names are not looked at.
     starter : the same by what the starter says.
     correction : what a tuned encoder adds; None without one.
+    ending : where a later fit may begin; None for heads that begin anew, and for stored models.
     """
 
     space: FeatureSpace
@@ -89,6 +91,7 @@ class Model:
     names: NamePrior | None = None
     starter: Starter | None = None
     correction: Correction | None = None
+    ending: Ending | None = None
 
     @classmethod
     def fit(
@@ -100,6 +103,7 @@ class Model:
         cancelled: Cancelled | None = None,
         validation: Examples | None = None,
         space: FeatureSpace | None = None,
+        begin: Ending | None = None,
     ) -> Model:
         """Fit on the judged cells. A row without one is as good as not there.
 
@@ -110,6 +114,7 @@ class Model:
             Scored for the reports only. Under early stopping the held-out rows take their place.
         space : the feature space of an earlier fit on these rows, with these features, seed and kind of head, optional
             Without it, it is fitted.
+        begin : the `ending` of an earlier fit with these labels, of which most rows were there; optional
 
         Raises
         ------
@@ -135,6 +140,7 @@ class Model:
             names = NamePrior.fit(inputs.embeddings, examples.label_embeddings, counts, recipe.name_reliance)
             # Before the first example, what was rejected says less of where a label belongs than its name does.
             judged = judged & (counts > 0)
+        texts = inputs.distinct_texts[0]
         first, index = distinct_rows(inputs, recipe.features)
         X = _design(space, names, starter, inputs.take(first), y_true.shape[1])
 
@@ -158,8 +164,10 @@ class Model:
             on_epoch=on_epoch,
             cancelled=cancelled,
             validation=scored,
+            start=None if begin is None else begin.start(texts),
         )
-        return cls(space, head, names, starter)
+        ending = None if head.end is None else Ending(tuple(texts), head.end)
+        return cls(space, head, names, starter, ending=ending)
 
     @property
     def features(self) -> str:

@@ -14,7 +14,7 @@ from torch.nn import functional
 from tagger.errors import BundleError, CancelledError, TrainingError
 from tagger.learning.heads import Head, build_head
 from tagger.learning.inputs import Design
-from tagger.learning.lbfgs import MAX_ITERATIONS, Iterate, minimize
+from tagger.learning.lbfgs import MAX_ITERATIONS, Iterate, Start, minimize
 from tagger.learning.metrics import BoolMatrix, FloatMatrix, score_labels, summarize
 from tagger.learning.recipe import HeadSettings, batch_size
 
@@ -76,12 +76,16 @@ class Validation:
 class FittedHead:
     """A head that has been fitted, ready to be applied or stored.
 
-    `sparse_weight` is float32 (n_sparse, n_labels), for the sparse columns of a logistic head; else None.
+    Attributes
+    ----------
+    sparse_weight : float32 (n_sparse, n_labels), for the sparse columns of a logistic head; else None.
+    end : where a later fit may begin; None for heads that begin anew, and for stored ones.
     """
 
     settings: HeadSettings
     module: Head
     sparse_weight: FloatMatrix | None = None
+    end: Start | None = None
 
     @property
     def n_features(self) -> int:
@@ -155,6 +159,7 @@ def fit_head(
     on_epoch: OnEpoch | None = None,
     cancelled: Cancelled | None = None,
     validation: Validation | None = None,
+    start: Start | None = None,
 ) -> FittedHead:
     """Fit a head on the judged cells.
 
@@ -171,6 +176,8 @@ def fit_head(
         transaction has its own row.
     validation : Validation, optional
         Scored for the reports; early stopping goes by it and needs it.
+    start : where an earlier fit ended, for the texts of X; optional
+        Only the logistic head begins there; one that does not fit X is passed over.
 
     Returns
     -------
@@ -197,11 +204,11 @@ def fit_head(
         row, nothing = torch.from_numpy(index), torch.zeros(X.n_rows, y_true.shape[1])
         positive, mass = (nothing.index_add(0, row, torch.from_numpy(x)) for x in (cells.mass * y_true, cells.mass))
         with spare_threads():
-            module, sparse_weight = _fit_logistic(X, positive, mass, settings, watch)
+            module, sparse_weight, end = _fit_logistic(X, positive, mass, settings, watch, start=start)
     else:
         with spare_threads(at_most=1 if batch_size(settings, index.size) <= SMALL_BATCH else None):
             module = _fit_feedforward(X.take(index), y_true, cells.mass, settings, watch, seed=seed)
-            sparse_weight = None
+            sparse_weight, end = None, None
     with torch.no_grad():
         learned = torch.from_numpy(~cells.constant)
         module.output.weight *= learned[:, None]
@@ -211,7 +218,7 @@ def fit_head(
         sparse_weight *= ~cells.constant
         # Rounded as it will be stored, so that a run predicts what it was scored with.
         sparse_weight = sparse_weight.astype(np.float16).astype(np.float32)
-    return FittedHead(settings, module.requires_grad_(requires_grad=False).eval(), sparse_weight)
+    return FittedHead(settings, module.requires_grad_(requires_grad=False).eval(), sparse_weight, end)
 
 
 @dataclass(frozen=True)
@@ -367,8 +374,17 @@ class _Best:
 
 
 def _fit_logistic(
-    design: Design, positive: torch.Tensor, mass: torch.Tensor, settings: HeadSettings, watch: _Watch
-) -> tuple[Head, FloatMatrix | None]:
+    design: Design,
+    positive: torch.Tensor,
+    mass: torch.Tensor,
+    settings: HeadSettings,
+    watch: _Watch,
+    *,
+    start: Start | None,
+) -> tuple[Head, FloatMatrix | None, Start]:
+    n_rest = design.dense.shape[1] - (0 if design.sparse is None else design.n_shared)
+    if start is not None and start.rest.shape != (n_rest, mass.shape[1]):
+        start = None
     if settings.l2 is None:
         raise ValueError("The penalty is not resolved.")
 
@@ -395,10 +411,11 @@ def _fit_logistic(
         on_iteration=on_iteration,
         offset=_offset(design),
         texts=None if design.texts is None else (torch.from_numpy(design.texts), design.n_shared),
+        start=start,
     )
     report(end, max(1, -(-end.iteration // ITERATIONS_PER_REPORT)))
     head = head_of(end)
-    return head.module, head.sparse_weight
+    return head.module, head.sparse_weight, end.end
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from tagger.storage.database import Database
 from tagger.storage.faults import explained
 from tagger.storage.matrices import KeyedMatrix
 from tagger.storage.runs import STARTER, Bundle, CurrentRun
+
+if TYPE_CHECKING:
+    from tagger.learning.endings import Ending
 
 ENCODERS_AT_ONCE = 2  # of runs that have their own: each takes as much memory as the one in use
 REBUILD_FROM = 10_000  # undone rows; above, reading everything again is simpler and as fast
@@ -49,6 +53,7 @@ class _Cache:
     bundles: dict[str, Bundle] = field(default_factory=dict)
     matrices: dict[str, KeyedMatrix] = field(default_factory=dict)
     tuned: dict[str, Encoding] = field(default_factory=dict)
+    endings: tuple[str, tuple[str, ...], dict[int | None, Ending]] | None = None
 
 
 class Store:
@@ -112,6 +117,21 @@ class Store:
             while len(known) >= ENCODERS_AT_ONCE:
                 known.pop(next(iter(known)))
             known[bundle.run_id] = encoding
+
+    def endings(self, features: str, label_ids: tuple[str, ...]) -> dict[int | None, Ending]:
+        """Where the fits of this process's last training ended, by fold, for these labels; empty for other features."""
+        with self._lock:
+            known = self._cache.endings
+        if known is None or known[0] != features:
+            return {}
+        place_of = {label_id: place for place, label_id in enumerate(known[1])}
+        places = [place_of.get(label_id, -1) for label_id in label_ids]
+        return {fold: ending.of_labels(places) for fold, ending in known[2].items()}
+
+    def keep_endings(self, features: str, label_ids: tuple[str, ...], endings: dict[int | None, Ending]) -> None:
+        """Remember where fits ended; what was remembered before is let go."""
+        with self._lock:
+            self._cache.endings = (features, label_ids, endings)
 
     def remove_bundle(self, run_id: str) -> None:
         """Delete a discarded run's files and what was derived from it."""

@@ -35,6 +35,7 @@ from tagger.transactions.text import TEXT_VERSION
 
 if TYPE_CHECKING:
     from tagger.learning.crossfit import OutOfFold
+    from tagger.learning.endings import Ending
     from tagger.learning.examples import Examples
     from tagger.learning.inputs import Inputs
     from tagger.learning.model import Model
@@ -83,6 +84,11 @@ class Lesson:
     started: float
     encoded: float
 
+    @property
+    def label_ids(self) -> tuple[str, ...]:
+        """The public ids of the labels, in the order of the columns."""
+        return tuple(self.view.labels[column].id for column in self.data.columns)
+
 
 def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool = False) -> dict[str, Any]:
     """Train a run from everything judged.
@@ -100,7 +106,9 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
         If someone asked to stop; nothing is kept.
     """
     lesson = prepare(store, recipe, progress)
-    fitted = fit(lesson.examples, lesson.recipe, progress, kept=lesson.kept)
+    endings = store.endings(lesson.recipe.features, lesson.label_ids)
+    fitted = fit(lesson.examples, lesson.recipe, progress, kept=lesson.kept, endings=endings)
+    store.keep_endings(lesson.recipe.features, lesson.label_ids, endings)
     return keep(store, lesson, fitted, progress, promote_it=promote_it)
 
 
@@ -266,6 +274,7 @@ def fit(
     progress: Progress,
     *,
     kept: NDArray[np.int64] | None = None,
+    endings: dict[int | None, Ending] | None = None,
 ) -> Fitted:
     """Score out of fold, fit on everything, choose thresholds from the out-of-fold probabilities.
 
@@ -273,6 +282,7 @@ def fit(
     ----------
     recipe : resolved, so without "auto".
     kept : int64 (n_rows,), folds of an earlier training that stay; -1 for rows that had none.
+    endings : where fits begin, and then where they ended; see `crossfit.fit_and_score`.
     """
     # torch is imported where it is used: most screens need none of it.
     from tagger.learning.crossfit import fit_and_score  # noqa: PLC0415
@@ -282,6 +292,7 @@ def fit(
         examples,
         recipe,
         kept=kept,
+        endings=endings,
         cancelled=progress.cancelled,
         on_epoch=_Told(progress, recipe.n_folds),
     )

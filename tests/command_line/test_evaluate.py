@@ -85,7 +85,7 @@ def test_train_rows_are_groups_one_row_each_and_nested(ok, write, encoder, home)
         shutil.rmtree(home, ignore_errors=True)
         encoder.texts_encoded.clear()
         report = ok("evaluate", "--train", train, "--test", test, "--train-rows", str(n_rows), "--seed", "3")
-        assert report["n_train"] == report["n_groups"] == min(n_rows, 36)
+        assert report["n_train"] == report["n_groups"] == min(n_rows, 18)
         taken[n_rows] = set(encoder.texts_encoded)
     assert taken[4] < taken[9] < taken[99]
     shutil.rmtree(home)

@@ -275,3 +275,60 @@ def test_a_penalty_that_nobody_chose_is_a_programming_error():
 def test_a_feedforward_head_refuses_sparse_columns():
     with pytest.raises(ValueError, match="dense"):
         fit_head(*case(n=30), HeadSettings(kind="feedforward"), 0)
+
+
+# Beginning where an earlier fit ended ---------------------------------------------------------------------------------
+
+
+def iterations_and_end(X, y_true, judged, start=None, l2=5.0):
+    done = []
+    mass = judged.astype(np.float32)
+    end = lbfgs.minimize(
+        torch.from_numpy(X.dense),
+        X.sparse,
+        torch.from_numpy(mass * y_true),
+        torch.from_numpy(mass),
+        l2=l2,
+        on_iteration=lambda iteration, iterate: done.append(iteration),
+        start=start,
+    )
+    return len(done), end
+
+
+@pytest.mark.parametrize("n_sparse", [0, 900])
+def test_a_fit_that_begins_where_it_ended_is_done_at_once(n_sparse):
+    X, y_true, judged = case(n_sparse=max(n_sparse, 1))
+    X = X if n_sparse else Design(X.dense)
+    cold, first = iterations_and_end(X, y_true, judged)
+    warm, again = iterations_and_end(X, y_true, judged, first.end)
+    assert cold > 5
+    assert warm <= 2
+    for label in range(y_true.shape[1]):
+        assert weights_of(again, label) == pytest.approx(weights_of(first, label), abs=2e-3)
+
+
+def test_it_ends_at_the_minimum_wherever_it_begins():
+    X, y_true, judged = case(n=200)
+    end = iterations_and_end(X, y_true, judged)[1].end
+    far = lbfgs.Start(-3 * end.of_texts, end.rest + 1.0, end.bias + 4.0)
+    found = iterations_and_end(X, y_true, judged, far)[1]
+    x = side_by_side(X)
+    for label in range(y_true.shape[1]):
+        lowest = optimize.minimize(
+            objective, np.zeros(x.shape[1] + 1), (x, y_true[:, label], 5.0), jac=True, method="L-BFGS-B",
+            options={"maxiter": 5000, "ftol": 1e-14, "gtol": 1e-9},
+        )  # fmt: skip
+        assert objective(weights_of(found, label), x, y_true[:, label], 5.0)[0] <= lowest.fun * (1 + 1e-4)
+
+
+def test_labels_without_a_start_begin_anew_and_those_without_both_verdicts_stay_at_0():
+    X, y_true, judged = case()
+    y_true[:, 1] = False
+    end = iterations_and_end(X, y_true, judged)[1].end
+    holed = lbfgs.Start(*(part.clone() for part in (end.of_texts, end.rest, end.bias)))
+    for part in (holed.of_texts, holed.rest, holed.bias):
+        part[..., 0] = torch.nan
+        part[..., 1] = 7.0
+    again, fresh = (iterations_and_end(X, y_true, judged, start)[1] for start in (holed, None))
+    assert weights_of(again, 0) == pytest.approx(weights_of(fresh, 0), abs=2e-3)
+    assert not weights_of(again, 1).any()

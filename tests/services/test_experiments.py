@@ -38,7 +38,7 @@ def fits(monkeypatch) -> list[list[str]]:
     original = learning.predictions
 
     def spy(*args, **options):
-        seen.append([args[4][0].features, *(recipe.thresholds for recipe in args[4])])
+        seen.append([args[1][0].features, *(recipe.thresholds for recipe in args[1])])
         return original(*args, **options)
 
     monkeypatch.setattr(learning, "predictions", spy)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 from steps import StopAt, confirm, ids_by_description, import_csv, make_labels, statement, three_kinds, undo, verdict
 from toys import labelled_csv
@@ -16,7 +17,7 @@ from tagger.errors import CancelledError, NotFoundError, TaggerError, TrainingEr
 from tagger.learning.examples import Examples
 from tagger.learning.model import Model
 from tagger.learning.names import label_text
-from tagger.learning.recipe import Recipe
+from tagger.learning.recipe import HeadSettings, Recipe
 from tagger.learning.thresholds import apply_thresholds, choose_thresholds, parse_chooser
 from tagger.services import doctor, home, importing, runs, training, tuning
 from tagger.services.evidence import gather
@@ -400,3 +401,17 @@ def test_a_run_that_does_not_say_what_it_learned_from_is_scored_on_nothing(store
 )
 def test_inputs_differ_in_amount_where_the_starter_looks_at_it(features, context):
     assert context_of(features) == context
+
+
+def test_the_next_training_begins_where_this_one_ended_label_by_label(taught):
+    recipe = Recipe(features="both+lexical", head=HeadSettings(kind="logistic"))
+    training.train(taught, recipe, Progress())
+    ids = tuple(label.id for label in taught.view().labels)
+    known = taught.endings("both+lexical", ids)
+    assert set(known) == {None, 0, 1, 2, 3, 4}
+    turned = taught.endings("both+lexical", (*reversed(ids), "new"))
+    for fold, ending in known.items():
+        assert ending.texts == turned[fold].texts
+        assert torch.equal(ending.end.bias, turned[fold].end.bias[:-1].flip(0))
+        assert turned[fold].end.bias[-1].isnan()
+    assert taught.endings("mean", ids) == {}
