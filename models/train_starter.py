@@ -69,7 +69,7 @@ def train(store: Store, lines: Sequence[Descriptor], progress: Progress) -> Bund
         run_id=STARTER,
         store_id=STARTER,
         created_at="2026-11-22T00:00:00Z",
-        encoder=store.encoding.encoder.family,
+        encoder=store.encoding.family,
         recipe=recipe.to_dict(),
         labels=tuple((view.labels[column].id, name) for column, name in zip(columns, names, strict=True)),
         thresholds=tuple(chosen.value for chosen in thresholds),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import itertools
+import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -85,10 +86,13 @@ class Identity:
         precision of a family serves the others; a head never serves another family.
     precision : str
         "fp32" or "bf16".
+    dimension : int
+        Width of one pooling.
     """
 
     family: str
     precision: str
+    dimension: int
 
     @property
     def fingerprint(self) -> str:
@@ -149,7 +153,6 @@ def load_encoder(name: str | None, *, max_length: int, batch_size: int, dtype: t
         folder=folder,
         forward=forward_for(model.to(device=device, dtype=dtype)),
         tokenize=_tokenizing(tokenizer, min(limits)),
-        dimension=model.config.hidden_size,
         identity=_identity(folder, weights, max_length, dtype),
         batch_size=batch_size,
     )
@@ -241,12 +244,11 @@ class Encoder:
         folder: Path,
         forward: Callable[[list[Tokens]], Tensor],
         tokenize: Callable[[list[str]], list[Tokens]],
-        dimension: int,
         identity: Identity,
         batch_size: int,
     ) -> None:
         self.folder = folder
-        self.dimension = dimension
+        self.dimension = identity.dimension
         self.identity = identity
         self.forward = forward
         self.tokenize = tokenize
@@ -484,4 +486,11 @@ def _identity(folder: Path, weights: list[str], max_length: int, dtype: torch.dt
         if path.is_file():
             parts.append(f"{name} {sha256_of(path)}")
     family = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
-    return Identity(family, "bf16" if dtype is torch.bfloat16 else "fp32")
+    return Identity(family, "bf16" if dtype is torch.bfloat16 else "fp32", _width(folder))
+
+
+def _width(folder: Path) -> int:
+    try:
+        return int(json.loads((folder / "config.json").read_text())["hidden_size"])
+    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise EncoderError(f"{folder / 'config.json'} does not say how wide the encoder's output is.") from error

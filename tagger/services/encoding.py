@@ -18,7 +18,7 @@ from tagger.storage.matrices import KeyedMatrix, text_key
 from tagger.storage.runs import Bundle
 
 if TYPE_CHECKING:
-    from tagger.learning.encoder import Encoder, TextEncoder
+    from tagger.learning.encoder import Encoder, Identity, TextEncoder
 
 CHUNK = 1024  # texts; what is lost at most when a job is killed, and how often the screen hears of progress
 
@@ -81,11 +81,14 @@ class Encoding:
         EncoderError
             If its files are not there.
         """
+        return self._identity().family
+
+    def _identity(self) -> TextEncoder | Identity:
         if self._encoder is not None:
-            return self._encoder.family
+            return self._encoder
         from tagger.learning.encoder import identify  # noqa: PLC0415
 
-        return identify(self._settings.encoder, max_length=self._settings.max_length).family
+        return identify(self._settings.encoder, max_length=self._settings.max_length)
 
     def trainable(self) -> Encoder:
         """The encoder in full precision, apart from the one in use, for its last layers to be trained.
@@ -107,13 +110,13 @@ class Encoding:
 
     @property
     def stored(self) -> KeyedMatrix:
-        """What was encoded before, by this encoder at this precision."""
-        encoder = self.encoder
+        """What was encoded before, by this encoder at this precision; nothing is loaded for it."""
         with self._lock:
             if self._matrix is None:
-                name = f"{self._owner}-{encoder.fingerprint}" if self._owner else encoder.fingerprint
+                known = self._identity()
+                name = f"{self._owner}-{known.fingerprint}" if self._owner else known.fingerprint
                 folder = self._settings.embeddings_path / name
-                self._matrix = KeyedMatrix(folder, 2 * encoder.dimension, np.float16)
+                self._matrix = KeyedMatrix(folder, 2 * known.dimension, np.float16)
             return self._matrix
 
     def embed(self, texts: Sequence[str], progress: Progress) -> tuple[NDArray[np.float32], int]:

@@ -29,7 +29,7 @@ def starter_for(bundle: Bundle | None, encoding: Encoding, names: Sequence[str],
 
     Names meet as they do when the starter tags: folded, whatever their kind ("type:fuel" is fuel).
     """
-    if "starter" not in parts_of(features) or bundle is None or bundle.encoder != encoding.encoder.family:
+    if "starter" not in parts_of(features) or bundle is None or bundle.encoder != encoding.family:
         return None
     told = bundle.evidence.get("told")
     if told is None:

@@ -208,7 +208,7 @@ def keep(
         run_id=run_id,
         store_id=store.db.store_id,
         created_at=at.isoformat(timespec="seconds") + "Z",
-        encoder=store.encoding.encoder.family,
+        encoder=store.encoding.family,
         recipe=recipe.to_dict(),
         labels=tuple((view.labels[column].id, view.labels[column].name) for column in data.columns),
         thresholds=tuple(chosen.value for chosen in fitted.thresholds),

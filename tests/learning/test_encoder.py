@@ -63,8 +63,7 @@ class Toy:
             folder=Path(),
             forward=self.forward,
             tokenize=self.tokenize,
-            dimension=1,
-            identity=Identity("toy", "fp32"),
+            identity=Identity("toy", "fp32", 1),
             batch_size=batch_size,
         )
 

@@ -219,8 +219,7 @@ def test_what_cannot_be_tuned_is_refused_with_a_hint(encoder):
         folder=encoder.folder,
         forward=lambda batch: torch.zeros(len(batch), 2),
         tokenize=encoder.tokenize,
-        dimension=1,
-        identity=encoder.identity,
+        identity=replace(encoder.identity, dimension=1),
         batch_size=1,
     )
     with pytest.raises(TrainingError, match="plain BERT"):
