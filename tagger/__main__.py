@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
+import signal
 import subprocess
 import sys
 import traceback
@@ -81,6 +83,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whatever a library prints goes to stderr: stdout belongs to the result.
         sys.stdout = sys.stderr
         _print(out, options.run(options, Settings.from_environment()), as_json=as_json)
+        out.flush()
+    except BrokenPipeError:
+        # Whoever reads the result has read enough, as `head` does; what is left of it must not fail at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+        return 128 + signal.SIGPIPE
     except TaggerError as error:
         _print_error(out if as_json else sys.stderr, type(error).__name__, str(error), error.hint, as_json=as_json)
         return 2

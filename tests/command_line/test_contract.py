@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import threading
 
@@ -10,7 +12,7 @@ from command_line.common import THREE_ROWS, only_object
 from toys import labelled_csv
 
 from tagger.__main__ import main
-from tagger.config import Settings
+from tagger.config import CHECKOUT, Settings
 from tagger.services.jobs import Jobs
 from tagger.services.store import Store
 
@@ -173,3 +175,17 @@ def test_two_jobs_do_not_run_at_once(fails, ok, write):
     jobs.wait(job_id)
     store.close()
     assert ok("import", path)["files"][0]["added"] == 3
+
+
+def test_a_reader_that_has_read_enough_is_no_bug(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-m", "tagger", "runs", "list", "--json"],
+        cwd=CHECKOUT,
+        env={**os.environ, "TAGGER_HOME": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        process.stdout.close()
+        said = process.stderr.read()
+    assert process.returncode == 141
+    assert said == b""
