@@ -21,9 +21,11 @@ DEFAULT_THRESHOLD = 0.5  # where a calibrated probability says "more likely than
 # Tuned from a handful of positives, rare labels were over-tagged fifty-fold (10 tags a row where truth had 1.8).
 MIN_POSITIVE_GROUPS = 10
 
-# Distinct descriptions that weigh as much as the threshold shared by all labels.
+# Distinct descriptions that weigh as much as what all labels share.
 SHRINKAGE = 20.0
-_SHARED_LOGITS = np.linspace(-4.0, 2.0, 61)  # .02 to .88
+# How far thresholds follow a label's own log-odds, and what all have in common besides.
+_RARITY = 0.5
+_SHARED_LOGITS = np.linspace(-4.0, 4.0, 81)
 
 # The grid of the original recipe: 0.10, 0.15, …, 0.90.
 GRID: tuple[float, ...] = tuple(round(0.1 + 0.05 * step, 2) for step in range(17))
@@ -91,17 +93,18 @@ class ExactChooser:
 
 @dataclass(frozen=True)
 class ShrunkChooser:
-    """The exact optimum drawn towards one threshold that all labels share, the more the fewer examples there are.
+    """The exact optimum drawn towards a line that all labels share, the more the fewer examples there are.
 
-    Drawn on the logit scale, with the weight that `SHRINKAGE` examples have. Labels with too few examples take the
-    shared threshold: the one with the best mean F1 over all labels that have a positive.
+    Drawn on the logit scale, with the weight that `SHRINKAGE` examples have. Labels with too few examples take what
+    the line says: it falls with half of a label's log-odds, so that rare labels are found, and lies where the mean F1
+    over all labels with a positive is best.
     """
 
     tunes = True
 
     def choose(self, y_true: BoolMatrix, y_prob: FloatMatrix, judged: BoolMatrix, n_positive: IntVector) -> FloatVector:
         own = _each_label(y_true, y_prob, judged, n_positive, _positive_scores)
-        common = _logit(np.array(_shared(y_true, y_prob, judged)))
+        common = _shared_logits(y_true, y_prob, judged)
         weight = np.where(np.isnan(own), 0.0, n_positive / (n_positive + SHRINKAGE))
         return _sigmoid(weight * _logit(np.nan_to_num(own, nan=0.5)) + (1 - weight) * common)
 
@@ -284,20 +287,30 @@ def _each_label(
     return chosen
 
 
-def _shared(y_true: BoolMatrix, y_prob: FloatMatrix, judged: BoolMatrix) -> float:
-    """The threshold with the best mean F1 over the labels that have a judged positive; the default without any."""
-    cuts = _sigmoid(_SHARED_LOGITS)
-    total, n_labels = np.zeros(cuts.size), 0
-    for label in range(y_true.shape[1]):
+def _shared_logits(y_true: BoolMatrix, y_prob: FloatMatrix, judged: BoolMatrix) -> FloatVector:
+    """Logits of the thresholds that labels have by their frequency alone; see `ShrunkChooser`.
+
+    A label without a judged positive counts as common as the others are on average; without any, all are at 0.
+    """
+    positive, verdicts = (np.count_nonzero(cells, axis=0) for cells in (y_true & judged, judged))
+    known = positive > 0
+    if not known.any():
+        return np.zeros(known.size)
+    share = (positive + 0.5) / (verdicts + 1.0)
+    falling = _RARITY * _logit(share)
+    falling[~known] = falling[known].mean()
+    total = np.zeros(_SHARED_LOGITS.size)
+    for label in np.flatnonzero(known).tolist():
         rows = judged[:, label]
+        cuts = _sigmoid(_SHARED_LOGITS + falling[label])
         scores = np.sort(y_prob[rows, label]).astype(np.float64)
         positives = np.sort(y_prob[rows & y_true[:, label], label]).astype(np.float64)
-        if positives.size:
-            hits = positives.size - np.searchsorted(positives, cuts, side="left")
-            predicted = scores.size - np.searchsorted(scores, cuts, side="left")
-            total += 2 * hits / (predicted + positives.size)
-            n_labels += 1
-    return float(cuts[np.argmax(total)]) if n_labels else DEFAULT_THRESHOLD
+        hits = positives.size - np.searchsorted(positives, cuts, side="left")
+        predicted = scores.size - np.searchsorted(scores, cuts, side="left")
+        total += 2 * hits / (predicted + positives.size)
+    # In the middle of those that are equally good: labels that are told apart keep their distance from both sides.
+    best = np.flatnonzero(total > total.max() - 1e-9)
+    return np.asarray(_SHARED_LOGITS[best[best.size // 2]] + falling)
 
 
 def _half_of_expected_f1(y_prob: FloatMatrix, judged: BoolMatrix) -> FloatVector:

@@ -58,6 +58,7 @@ class Encoding:
         self._lock = threading.Lock()
         self._encoder: TextEncoder | None = None
         self._matrix: KeyedMatrix | None = None
+        self._identified: Identity | None = None
 
     @property
     def encoder(self) -> TextEncoder:
@@ -81,14 +82,18 @@ class Encoding:
         EncoderError
             If its files are not there.
         """
-        return self._identity().family
+        return self.identity.family
 
-    def _identity(self) -> TextEncoder | Identity:
+    @property
+    def identity(self) -> TextEncoder | Identity:
+        """Which encoder this is, and how wide its output, without loading it."""
         if self._encoder is not None:
             return self._encoder
-        from tagger.learning.encoder import identify  # noqa: PLC0415
+        if self._identified is None:
+            from tagger.learning.encoder import identify  # noqa: PLC0415
 
-        return identify(self._settings.encoder, max_length=self._settings.max_length)
+            self._identified = identify(self._settings.encoder, max_length=self._settings.max_length)
+        return self._identified
 
     def trainable(self) -> Encoder:
         """The encoder in full precision, apart from the one in use, for its last layers to be trained.
@@ -113,7 +118,7 @@ class Encoding:
         """What was encoded before, by this encoder at this precision; nothing is loaded for it."""
         with self._lock:
             if self._matrix is None:
-                known = self._identity()
+                known = self.identity
                 name = f"{self._owner}-{known.fingerprint}" if self._owner else known.fingerprint
                 folder = self._settings.embeddings_path / name
                 self._matrix = KeyedMatrix(folder, 2 * known.dimension, np.float16)

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -164,16 +165,45 @@ def keep(
     CancelledError
         If someone asked to stop; nothing is kept.
     """
+    view, at = lesson.view, now()
+    summary = _scored(store, lesson, fitted)
+    bundle = _bundle(store, lesson, fitted, summary=summary, at=at, own=own)
+    run_id = bundle.run_id
+    try:
+        if own is not None:
+            store.use_tuned(bundle, own.encoding)
+        # The new run's tags are worked out now, so that promoting it later is a single row.
+        predict_missing(store, bundle, view.columns, progress)
+        progress.check()
+        progress.stage("Comparing it with the run in use")
+        two = with_current(store, view, bundle)
+        comparison = weigh(two)
+        summary["bought"] = bought(two, comparison, lesson.fresh)
+        bundle = replace(bundle, summary=summary)
+        row = RunRow(run_id, at, store.settings.author, bool(view.is_sample[lesson.data.rows].any()), summary)
+        progress.stage("Saving the run")
+        write_bundle(store.settings.runs_path / run_id, bundle, encoder=None if own is None else own.folder)
+        with store.db.write("runs") as connection:
+            runs.add_run(connection, row)
+    except BaseException:
+        store.remove_bundle(run_id)
+        raise
+    if promote_it:
+        promote(store, run_id)
+    report = {"run_id": run_id, **summary, "recipe": lesson.recipe.to_dict(), "comparison": comparison}
+    return report | warned(comparison["worse_because"], promoted=promote_it)
+
+
+def _scored(store: Store, lesson: Lesson, fitted: Fitted) -> dict[str, Any]:
+    """What there is to say of what was fitted, but for its id and what it changes."""
     view, data, recipe = lesson.view, lesson.data, lesson.recipe
+    fitted_at = time.perf_counter()
     names = [view.labels[column].name for column in data.columns]
-    fit_seconds = time.perf_counter() - lesson.encoded
     keys = [view.columns.folds[place] for place in view.columns.fold_index[data.rows].tolist()]
     later = later_batch_predictions(
         keys, data.y_true, data.judged, fitted.y_pred, n_folds=recipe.n_folds, seed=recipe.seed
     )
-    run_id = new_run_id() if own is None else own.run_id
     report = {
-        "run_id": run_id,
         "n_transactions": int(data.rows.size),
         "n_groups": data.n_groups,
         "n_labels": len(names),
@@ -190,29 +220,34 @@ def keep(
         ),
         "thresholds_tuned": [chosen.tuned for chosen in fitted.thresholds],
         "later_batch": later_batch(later, data.y_true, data.judged),
-        "recipe": recipe.to_dict(),
         "judged_until": lesson.last_seq,
         "rejected_labels": _only_rejected(store, view),
         "text_version": TEXT_VERSION,
         "group_version": GROUP_VERSION,
     }
-    total, encode_seconds = time.perf_counter() - lesson.started, lesson.encoded - lesson.started
+    now_at = time.perf_counter()
     report["seconds"] = {
-        "encode": encode_seconds,
-        "fit": fit_seconds,
-        "tune": total - encode_seconds - fit_seconds,
-        "total": total,
+        "encode": lesson.encoded - lesson.started,
+        "fit": fitted_at - lesson.encoded,
+        "tune": now_at - fitted_at,
+        "total": now_at - lesson.started,
     }
-    at = now()
-    bundle = Bundle(
-        run_id=run_id,
+    return report
+
+
+def _bundle(
+    store: Store, lesson: Lesson, fitted: Fitted, *, summary: dict[str, Any], at: datetime, own: OwnEncoder | None
+) -> Bundle:
+    view, data = lesson.view, lesson.data
+    return Bundle(
+        run_id=new_run_id() if own is None else own.run_id,
         store_id=store.db.store_id,
         created_at=at.isoformat(timespec="seconds") + "Z",
         encoder=store.encoding.family,
-        recipe=recipe.to_dict(),
+        recipe=lesson.recipe.to_dict(),
         labels=tuple((view.labels[column].id, view.labels[column].name) for column in data.columns),
         thresholds=tuple(chosen.value for chosen in fitted.thresholds),
-        summary={key: value for key, value in report.items() if key not in {"run_id", "recipe"}},
+        summary=summary,
         head=dict(fitted.model.tensors()),
         evidence={
             "transaction_ids": _packed_ids([view.columns.ids[row] for row in data.rows.tolist()]),
@@ -223,29 +258,6 @@ def keep(
         },
         tuned_encoder="" if own is None else own.encoding.family,
     )
-    try:
-        if own is not None:
-            store.use_tuned(bundle, own.encoding)
-        # The new run's tags are worked out now, so that promoting it later is a single row.
-        predict_missing(store, bundle, view.columns, progress)
-        progress.check()
-        progress.stage("Comparing it with the run in use")
-        two = with_current(store, view, bundle)
-        comparison = weigh(two)
-        report["bought"] = bought(two, comparison, lesson.fresh)
-        bundle = replace(bundle, summary={**bundle.summary, "bought": report["bought"]})
-        row = RunRow(run_id, at, store.settings.author, bool(view.is_sample[data.rows].any()), bundle.summary)
-        progress.stage("Saving the run")
-        write_bundle(store.settings.runs_path / run_id, bundle, encoder=None if own is None else own.folder)
-        with store.db.write("runs") as connection:
-            runs.add_run(connection, row)
-    except BaseException:
-        store.remove_bundle(run_id)
-        raise
-    report["comparison"] = comparison
-    if promote_it:
-        promote(store, run_id)
-    return report | warned(comparison["worse_because"], promoted=promote_it)
 
 
 @dataclass(frozen=True)

@@ -296,7 +296,7 @@ def _sources(later: Mapping[str, Any]) -> None:
 def _untuned(summary: Mapping[str, Any]) -> str:
     few = summary["thresholds_tuned"].count(False)
     if few == len(summary["thresholds_tuned"]):
-        return " All tags have fewer than ten different examples, so their thresholds lean on a shared one."
+        return " All tags have fewer than ten different examples, so their thresholds lean on what all share."
     return f" {widgets.counted(few, 'tag')} with fewer than ten different examples: threshold not tuned." if few else ""
 
 

@@ -61,7 +61,7 @@ def check_measured(report: dict[str, Any]) -> None:
 def encode_with(toy: ToyEncoder, patch: pytest.MonkeyPatch) -> ToyEncoder:
     """Put a toy in place of the weights, for every store that is opened."""
     patch.setattr(Encoding, "encoder", property(lambda _: toy))
-    patch.setattr(Encoding, "family", property(lambda _: toy.family))
+    patch.setattr(Encoding, "identity", property(lambda _: toy))
     return toy
 
 

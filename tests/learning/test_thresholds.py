@@ -200,22 +200,28 @@ def several_labels(seed=0, n=120, n_labels=5):
 
 
 def best_shared(y_true, y_prob, judged):
-    """The threshold with the best mean F1 over the labels that have a positive, among 61 from .018 to .88."""
-    grid = sigmoid(np.linspace(-4, 2, 61))
-    scored = (y_true & judged).any(axis=0)
+    """What labels share: half of each one's log-odds, and one of 81 numbers from -4 to 4, the middle of the best."""
+    positive, n_judged = (y_true & judged).sum(axis=0), judged.sum(axis=0)
+    scored = positive > 0
+    falling = logit((positive + 0.5) / (n_judged + 1)) / 2
+    falling = np.where(scored, falling, falling[scored].mean())
 
-    def mean_f1(threshold):
-        scores = score_labels(y_true, apply_thresholds(y_prob, [threshold] * scored.size), judged)
-        return np.mean([score.f1 for score, has in zip(scores, scored, strict=True) if has])
+    def mean_f1(number):
+        scores = score_labels(y_true, apply_thresholds(y_prob, sigmoid(number + falling)), judged)
+        return np.mean([score.f1 or 0.0 for score, has in zip(scores, scored, strict=True) if has])
 
-    return max(grid, key=mean_f1)
+    numbers = np.linspace(-4, 4, 81)
+    means = np.array([mean_f1(number) for number in numbers])
+    best = numbers[means > means.max() - 1e-9]
+    return sigmoid(best[len(best) // 2] + falling)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_labels_without_examples_take_the_best_shared_threshold(seed):
+def test_labels_with_too_few_examples_take_what_labels_share_lower_the_rarer_they_are(seed):
     y_true, y_prob, judged = several_labels(seed)
     chosen = ShrunkChooser().choose(y_true, y_prob, judged, np.zeros(5, dtype=np.int64))
-    assert chosen == pytest.approx(np.full(5, best_shared(y_true, y_prob, judged)))
+    assert chosen == pytest.approx(best_shared(y_true, y_prob, judged))
+    assert (np.diff(chosen[np.argsort(-(y_true & judged)[:, :4].mean(axis=0))]) < 0).all()
 
 
 def test_many_examples_leave_a_label_nearly_at_its_own_best_threshold():
@@ -224,21 +230,20 @@ def test_many_examples_leave_a_label_nearly_at_its_own_best_threshold():
     shrunk, exact = (each().choose(y_true, y_prob, judged, n_positive) for each in (ShrunkChooser, ExactChooser))
     assert shrunk[:4] == pytest.approx(exact[:4], abs=1e-4)
     assert np.isnan(exact[4])
-    assert shrunk[4] == pytest.approx(best_shared(y_true, y_prob, judged))
+    assert shrunk[4] == pytest.approx(best_shared(y_true, y_prob, judged)[4])
 
 
 @pytest.mark.parametrize(("n_positive", "weight"), [(5, 0.2), (20, 0.5), (60, 0.75)])
 def test_a_threshold_lies_between_its_own_and_the_shared_one_on_the_logit_scale(n_positive, weight):
     assert SHRINKAGE == 20
-    # Alone, the first label cuts midway between .2 and .4; both together do best with the grid's first point above .2.
+    # Alone, the first label cuts midway between .2 and .4.
     y_true = np.array([[True, False], [True, False], [True, True], [False, False]] + [[False, True]] * 3)
     y_prob = np.array([[0.4, 0.5], [0.4, 0.5], [0.9, 0.9], [0.2, 0.5]] + [[0.2, 0.9]] * 3, dtype=np.float32)
     judged = np.ones_like(y_true)
     shared = best_shared(y_true, y_prob, judged)
-    assert shared == pytest.approx(sigmoid(-1.3))
     chosen = ShrunkChooser().choose(y_true, y_prob, judged, np.array([n_positive, 0]))
-    expected = sigmoid(weight * logit(0.3) + (1 - weight) * logit(shared))
-    assert chosen == pytest.approx([expected, shared], rel=1e-6)
+    expected = sigmoid(weight * logit(0.3) + (1 - weight) * logit(shared[0]))
+    assert chosen == pytest.approx([expected, shared[1]], rel=1e-6)
 
 
 def test_without_any_positive_nothing_is_learned_from_verdicts():
@@ -294,7 +299,7 @@ def test_every_label_gets_a_threshold_from_a_chooser_that_shares(cells, n_positi
 def test_a_rare_label_shares_and_says_that_it_was_not_tuned(n_groups, tuned):
     y_true, y_prob, judged, groups = evidence(n_groups)
     (chosen,) = choose_thresholds(y_true, y_prob, judged, groups, ShrunkChooser())
-    shared = best_shared(y_true, y_prob, judged)
+    (shared,) = best_shared(y_true, y_prob, judged)
     weight = n_groups / (n_groups + 20) * tuned
     assert (chosen.tuned, chosen.n_positive_groups) == (tuned, n_groups)
     assert chosen.value == pytest.approx(sigmoid(weight * logit(0.75) + (1 - weight) * logit(shared)), rel=1e-6)

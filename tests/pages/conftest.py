@@ -27,8 +27,8 @@ scanned_once = cache(manifest_scanner.scan_component_manifests)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TAGGER_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(Settings, "starter_path", NO_STARTER)
-    monkeypatch.setattr(Encoding, "encoder", property(lambda self: ToyEncoder()))
-    monkeypatch.setattr(Encoding, "family", ToyEncoder.family)
+    for name in ("encoder", "identity"):
+        monkeypatch.setattr(Encoding, name, property(lambda self: ToyEncoder()))
     monkeypatch.setattr(session, "FIRST_SCREEN", 3600.0)  # nothing is loaded behind the tests' back
     monkeypatch.setattr(manifest_scanner, "scan_component_manifests", scanned_once)
     st.cache_resource.clear()
