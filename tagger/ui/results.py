@@ -304,7 +304,7 @@ def _untuned(summary: Mapping[str, Any]) -> str:
 def _scored(summary: Mapping[str, Any]) -> str:
     scored, left_out = summary["macro"]["labels_scored"], summary["macro"]["labels_left_out"]
     return f"{widgets.counted(scored, 'tag')} scored" + (
-        f", {left_out:,} without an example left out." if left_out else "."
+        f", {left_out:,} without both a yes and a no left out." if left_out else "."
     )
 
 
