@@ -42,6 +42,7 @@ transaction_list(
         days=widgets.list_days(rows, tagging=job is None or not tagging.gave_up(job))
         if wanted is None
         else picks.days(rows, wanted, order=asked.order, checked=done),
+        listing=repr((asked, page)),
         empty=EmptyText(*filters.empty_text(view, asked)),
     ),
     key="list",
