@@ -301,7 +301,7 @@ def test_the_bar_counts_a_confirmation_at_once(open_list):
 
     harness.row(0).get_by_role("button", name="Confirm LOCKED SHOP").click()
 
-    expect(harness.page.locator(".progress")).to_contain_text("1 confirmed", timeout=500)
+    expect(harness.page.locator(".progress")).to_contain_text("1 confirmed on this page", timeout=500)
     expect(harness.page.locator(".end")).to_have_text("Page done: 1 transaction confirmed", timeout=500)
 
 

@@ -608,7 +608,7 @@ class TransactionList {
     const confirmed = this.ids.filter((id) => this.#isConfirmed(id)).length
     const done = rows > 0 && confirmed === rows
     this.end.classList.toggle("done", done)
-    const end = done ? `Page done: ${count(rows, "transaction")} confirmed` : `${rows - confirmed} of ${rows} still open`
+    const end = done ? `Page done: ${count(rows, "transaction")} confirmed` : `${rows - confirmed} of ${rows} on this page still open`
     if (this.end.dataset.text !== end) {
       this.end.dataset.text = end
       this.end.replaceChildren(...(done ? [icon("check")] : []), end)
@@ -617,7 +617,7 @@ class TransactionList {
     const place = rows ? `${this.ids.indexOf(this.focused) + 1} of ${rows}` : ""
     setText(this.message, this.toast?.text ?? place)
     this.undoButton.hidden = !this.toast?.undo
-    const parts = [`${confirmed} confirmed`]
+    const parts = [`${confirmed} confirmed on this page`]
     if (this.toast && place) parts.unshift(place)
     const saving = this.attempt ? "still saving" : "saving"
     if (this.pending.length) parts.unshift(`${saving} ${this.pending.length}…`)
