@@ -23,7 +23,7 @@ with st.container(width=WIDTH, gap="xsmall"):
     if doubted is not None and done is not None:
         wanted = quality.within(view, doubted, asked.rows)
         ids, n_open = wanted.ids, sum(each not in done for each in wanted.ids)
-        second_look.header(wanted, state, n_open=n_open)
+        second_look.header(view, asked.order, wanted, state, n_open=n_open)
     elif asked.order == filters.QUEUE:
         wanted = state.pin(
             (asked, view.rows_of), lambda: queue.ask(state.store, view, asked.rows, label_id=asked.label_id)
