@@ -235,8 +235,8 @@ def _too_few(n_asked: int, n_tags: int) -> str:
     if n_asked == n_tags:
         return ""
     return (
-        f"The model is asked about tags with {MIN_POSITIVE_GROUPS} different reviewed descriptions or more, so far "
-        f"{n_asked} of {n_tags}. About the others only equal rows are."
+        f"The model is asked only about tags with {MIN_POSITIVE_GROUPS} or more different reviewed descriptions: "
+        f"{n_asked} of {n_tags} so far. For the others only equal rows count."
     )
 
 

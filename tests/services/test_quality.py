@@ -92,8 +92,8 @@ def test_the_model_is_asked_about_tags_with_ten_descriptions_only_and_the_list_s
     assert (found.slips_note == "") == is_listed
     if not is_listed:
         assert found.slips_note == (
-            "The model is asked about tags with 10 different reviewed descriptions or more, so far 1 of 2. About the "
-            "others only equal rows are."
+            "The model is asked only about tags with 10 or more different reviewed descriptions: 1 of 2 so far. "
+            "For the others only equal rows count."
         )
         assert quality.listed(store, 5)["likely_errors"] == {"count": 0, "rows": [], "note": found.slips_note}
 
