@@ -23,7 +23,7 @@ with st.container(width=WIDTH, gap="xsmall"):
     if doubted is not None and done is not None:
         wanted = quality.within(view, doubted, asked.rows)
         ids, n_open = wanted.ids, sum(each not in done for each in wanted.ids)
-        second_look.header(wanted, state, n_open=n_open)
+        second_look.header(view, asked.order, wanted, state, n_open=n_open)
     elif asked.order == filters.QUEUE:
         wanted = state.pin(
             (asked, view.rows_of), lambda: queue.ask(state.store, view, asked.rows, label_id=asked.label_id)
@@ -42,6 +42,7 @@ transaction_list(
         days=widgets.list_days(rows, tagging=job is None or not tagging.gave_up(job))
         if wanted is None
         else picks.days(rows, wanted, order=asked.order, checked=done),
+        listing=repr((asked, page)),
         empty=EmptyText(*filters.empty_text(view, asked)),
     ),
     key="list",

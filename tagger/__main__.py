@@ -80,6 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = sys.stdout
     try:
         options = parser().parse_args(words)
+        options.json = as_json  # also where it stands before the command, whose own default hides it
         # Whatever a library prints goes to stderr: stdout belongs to the result.
         sys.stdout = sys.stderr
         _print(out, options.run(options, Settings.from_environment()), as_json=as_json)
@@ -213,9 +214,23 @@ def _train(options: argparse.Namespace, settings: Settings) -> Result:
     store = Store(settings)
     work = deep.retrain if recipe.tuned_layers else training.train
     result = _job(store, "train", lambda progress: work(store, recipe, progress, promote_it=options.promote))
-    if "deep" in result:
+    if "deep" not in result:
+        return result
+    if options.json:
         logger.warning(deep.line(result["deep"]))
-    return result
+        return result
+    rest = {} if result["run_id"] is None else result
+    return {**rest, "deep": _deep_in_words(result["deep"])}
+
+
+def _deep_in_words(told: dict[str, Any]) -> str:
+    """`not kept: out of fold macro F1 0.412 → 0.409, −0.003 (−0.012 to 0.006)`."""
+    outcome, change = "kept" if told["kept"] else "not kept", told["macro"]
+    if change["change"] is None or change["interval"] is None:
+        return f"{outcome}: it could not be scored"
+    before, after = (told[name]["macro"]["f1"] for name in ("frozen", "tuned"))
+    moved = comparing.told(change["change"], change["interval"])
+    return f"{outcome}: out of fold macro F1 {before:.3f} → {after:.3f}, {moved}"
 
 
 def _evaluate(options: argparse.Namespace, settings: Settings) -> Result:

@@ -36,7 +36,10 @@ _Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class PRFIntervals:
-    """Where precision, recall and F1 lie; None where they are undefined. Without a positive only precision is."""
+    """Where precision, recall and F1 lie; None where they are undefined.
+
+    Without a positive only precision is known, without a judged negative only recall.
+    """
 
     precision: Interval | None
     recall: Interval | None
@@ -45,7 +48,7 @@ class PRFIntervals:
 
 @dataclass(frozen=True)
 class ScoreIntervals:
-    """Intervals of each label, of pooled counts, and of the means over labels with support."""
+    """Intervals of each label, of pooled counts, and of the means over labels, as `metrics.summarize` sums up."""
 
     labels: list[PRFIntervals]
     micro: PRFIntervals
@@ -54,7 +57,7 @@ class ScoreIntervals:
 
 @dataclass(frozen=True)
 class Difference:
-    """How much F1 rose, and where the rise lies; None without a positive.
+    """How much F1 rose, and where the rise lies; None where F1 is undefined: without a positive or a negative.
 
     Attributes
     ----------
@@ -69,7 +72,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Differences:
-    """The rise of each label's F1, of pooled F1, and of the mean over labels with support."""
+    """The rise of each label's F1, of pooled F1, and of the mean over the labels that have both verdicts."""
 
     labels: list[Difference]
     micro: Difference
@@ -103,14 +106,16 @@ def score_intervals(
     n_labels = y_true.shape[1]
     positive, predicted = y_true & judged, y_pred & judged
     kinds = [_cells(kind, groups) for kind in (positive & predicted, predicted & ~positive, positive & ~predicted)]
-    rng = np.random.default_rng(seed)
-    drawn = _resample(kinds, n_labels, rng, n_replicates)
+    drawn = _resample(kinds, n_labels, np.random.default_rng(seed), n_replicates)
     found = np.stack([kind.totals(n_labels) for kind in kinds])
+    has_no = _has_negative(y_true, judged)
     rows = _cells(positive | predicted, groups)
-    imagined = drawn + _imagined(rows, n_labels, rng, n_replicates)
-    pooled = _imagined(rows.pooled(), 1, rng, n_replicates)
-    (micro,) = _prf_intervals(found.sum(axis=1, keepdims=True), drawn.sum(axis=1, keepdims=True) + pooled)
-    return ScoreIntervals(_prf_intervals(found, imagined), micro, _macro_intervals(found, drawn, imagined))
+    imagined = drawn + _imagined(rows, n_labels, seed, n_replicates)
+    labels = _prf_intervals(found, imagined, has_no)
+
+    pooled = drawn.sum(axis=1, keepdims=True) + _imagined(rows.pooled(), 1, seed, n_replicates)
+    (micro,) = _prf_intervals(found.sum(axis=1, keepdims=True), pooled, np.array([has_no.any()]))
+    return ScoreIntervals(labels, micro, _macro_intervals(found, drawn, imagined, labels))
 
 
 def f1_differences(
@@ -145,21 +150,20 @@ def f1_differences(
     misses = _cells(positive & ~before, groups)  # fewer than hits, so cheaper to weight
     parts = [_cells(positive, groups), misses, _cells(before & negative, groups), hits, alarms]
     found = np.stack([part.totals(n_labels) for part in parts])
-    rng = np.random.default_rng(seed)
-    drawn = _resample(parts, n_labels, rng, n_replicates)
-    scored = np.flatnonzero(found[0] > 0)
-    if not scored.size:
-        return Differences([Difference(None, None)] * n_labels, Difference(None, None), Difference(None, None))
-    changes = _rise(found, np.zeros((4, n_labels)))[scored]
-    rises = _rise(drawn, _imagined_turns(hits, alarms, n_labels, rng, n_replicates))[scored]
-    pooled = _rise(
-        drawn.sum(axis=1, keepdims=True), _imagined_turns(hits.pooled(), alarms.pooled(), 1, rng, n_replicates)
-    )
-    labels = [Difference(None, None)] * n_labels
-    for label, each in zip(scored.tolist(), _differences(changes, rises), strict=True):
-        labels[label] = each
-    (micro,) = _differences(_rise(found.sum(axis=1, keepdims=True), np.zeros((4, 1))), pooled)
-    (macro,) = _differences(changes.mean(keepdims=True), rises.mean(axis=0, keepdims=True))
+    drawn = _resample(parts, n_labels, np.random.default_rng(seed), n_replicates)
+    has_no = _has_negative(y_true, judged)
+    labels, micro, macro = [Difference(None, None)] * n_labels, Difference(None, None), Difference(None, None)
+    scored = np.flatnonzero((found[0] > 0) & has_no)
+    if scored.size:
+        changes = _rise(found, np.zeros((4, n_labels)))[scored]
+        rises = _rise(drawn, _imagined_turns(hits, alarms, n_labels, seed, n_replicates))[scored]
+        for label, each in zip(scored.tolist(), _differences(changes, rises), strict=True):
+            labels[label] = each
+        (macro,) = _differences(changes.mean(keepdims=True), rises.mean(axis=0, keepdims=True))
+    if found[0].any() and has_no.any():
+        turns = _imagined_turns(hits.pooled(), alarms.pooled(), 1, seed, n_replicates)
+        change = _rise(found.sum(axis=1, keepdims=True), np.zeros((4, 1)))
+        (micro,) = _differences(change, _rise(drawn.sum(axis=1, keepdims=True), turns))
     return Differences(labels, micro, macro)
 
 
@@ -223,15 +227,18 @@ def _resample(
     return totals.reshape(len(parts), n_labels, n_replicates).astype(np.float64)
 
 
-def _imagined(rows: _Cells, n_labels: int, rng: np.random.Generator, n_replicates: int) -> _Floats:
+def _apart(seed: int) -> np.random.Generator:
+    """For imagined groups, begun anew for labels and for their pool: so one label alone and its pool are the same."""
+    return np.random.default_rng([seed, 1])
+
+
+def _imagined(rows: _Cells, n_labels: int, seed: int, n_replicates: int) -> _Floats:
     """Half a group of each kind, exponentially weighted as the others are: (3, n_labels, n_replicates)."""
-    drawn = rng.standard_gamma(_JEFFREYS, (3, n_labels, n_replicates))
+    drawn = _apart(seed).standard_gamma(_JEFFREYS, (3, n_labels, n_replicates))
     return drawn * rows.typical_size(n_labels)[:, np.newaxis]
 
 
-def _imagined_turns(
-    hits: _Cells, alarms: _Cells, n_labels: int, rng: np.random.Generator, n_replicates: int
-) -> _Floats:
+def _imagined_turns(hits: _Cells, alarms: _Cells, n_labels: int, seed: int, n_replicates: int) -> _Floats:
     """A group that turned right and one that turned wrong: (hits gained, hits lost, alarms gained, alarms lost).
 
     They are divided between hits and false alarms as the label's own are, of which each has the size. A label without
@@ -242,7 +249,7 @@ def _imagined_turns(
     of_hits, of_alarms = hits.typical_size(n_labels), alarms.typical_size(n_labels)
     shapes = np.stack([share, share, 1 - share, 1 - share])[:, :, np.newaxis]
     sizes = np.stack([of_hits, of_hits, of_alarms, of_alarms])[:, :, np.newaxis]
-    return np.asarray(rng.standard_gamma(np.broadcast_to(shapes, (4, n_labels, n_replicates))) * sizes)
+    return np.asarray(_apart(seed).standard_gamma(np.broadcast_to(shapes, (4, n_labels, n_replicates))) * sizes)
 
 
 def _rise(counts: _Floats, turns: _Floats) -> _Floats:
@@ -267,35 +274,36 @@ def _ratio(numerator: _Floats, denominator: _Floats) -> _Floats:
     return np.divide(numerator, denominator, out=np.zeros_like(denominator), where=denominator > 0)
 
 
-def _prf_intervals(found: _Floats, drawn: _Floats) -> list[PRFIntervals]:
+def _prf_intervals(found: _Floats, drawn: _Floats, has_no: npt.NDArray[np.bool_]) -> list[PRFIntervals]:
     """Intervals from (true positives, false positives, false negatives): found (3, n), drawn (3, n, n_replicates)."""
     ratios = [_prf(*found), _prf(*drawn)]
     has_support, has_prediction = found[0] + found[2] > 0, found[0] + found[1] > 0
     precision, recall, f1 = (_intervals(value, values) for value, values in zip(*ratios, strict=True))
     return [
         PRFIntervals(
-            precision[label] if has_prediction[label] else None,
+            precision[label] if has_prediction[label] and has_no[label] else None,
             recall[label] if has_support[label] else None,
-            f1[label] if has_support[label] else None,
+            f1[label] if has_support[label] and has_no[label] else None,
         )
         for label in range(found.shape[1])
     ]
 
 
-def _macro_intervals(found: _Floats, drawn: _Floats, imagined: _Floats) -> PRFIntervals:
-    """Around the means over labels with support; for precision, over those of them with a prediction.
+def _macro_intervals(found: _Floats, drawn: _Floats, imagined: _Floats, labels: Sequence[PRFIntervals]) -> PRFIntervals:
+    """Around the means over labels with support that have the score; of one such label, its own interval.
 
     Imagined groups bend every rare label towards the middle, and the mean with them: it takes their spread only. What
     the mean over replicates lacks of the mean over rows, the latter lacks of the truth: F1 of few examples is too low
     on average (bias estimated as in Efron & Tibshirani, chapter 10).
     """
     has_support = found[0] + found[2] > 0
-    has_prediction = has_support & (found[0] + found[1] > 0)
     means: list[Interval | None] = []
     scores = zip(_prf(*found), _prf(*drawn), _prf(*imagined), strict=True)
-    for (value, plain, spread), kept in zip(scores, (has_prediction, has_support, has_support), strict=True):
-        if not kept.any():
-            means.append(None)
+    for (value, plain, spread), name in zip(scores, ("precision", "recall", "f1"), strict=True):
+        own: list[Interval | None] = [getattr(label, name) for label in labels]
+        kept = [place for place in np.flatnonzero(has_support).tolist() if own[place] is not None]
+        if len(kept) < 2:
+            means.append(own[kept[0]] if kept else None)
             continue
         mean, around = value[kept].mean(), spread[kept].mean(axis=0)
         middle = 2 * mean - plain[kept].mean()
@@ -329,6 +337,10 @@ def _differences(changes: _Floats, rises: _Floats) -> list[Difference]:
         Difference(float(change), interval, bool(is_certain))
         for change, interval, is_certain in zip(changes, _intervals(changes, rises), certain, strict=True)
     ]
+
+
+def _has_negative(y_true: BoolMatrix, judged: BoolMatrix) -> npt.NDArray[np.bool_]:
+    return np.asarray(np.any(judged & ~y_true, axis=0))
 
 
 def _check(groups: IntVector, *matrices: BoolMatrix) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tagger.learning.bootstrap import f1_differences
+from tagger.learning.bootstrap import Interval, f1_differences, score_intervals
 from tagger.learning.crossfit import OutOfFold, chosen_on, repeated_rows
 from tagger.learning.metrics import BoolMatrix, FloatMatrix, IntVector, score_labels, summarize
 from tagger.learning.thresholds import Chooser, apply_thresholds
@@ -23,10 +23,11 @@ SMALLEST = 25  # descriptions; a head fitted on fewer says more about chance tha
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """Macro-F1 with the first `n_labelled` descriptions; None where no label has a positive."""
+    """Macro-F1 with the first `n_labelled` descriptions and its 95 % interval; None where no label has an F1."""
 
     n_labelled: int
     macro_f1: float | None
+    interval: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,8 @@ def learning_curve(
             thresholds = [each.value for each in chosen]
             predictions[size][held_out] = apply_thresholds(oof.y_prob[held_out], thresholds)
         scores = score_labels(y_true, predictions[size], judged)
-        points.append(CurvePoint(size, summarize(scores).macro.f1))
+        between = score_intervals(y_true, predictions[size], judged, groups, seed=seed).macro.f1
+        points.append(CurvePoint(size, summarize(scores).macro.f1, between))
     last = None
     if len(wanted) > 1:
         before = wanted[-1] - LAST if wanted[-1] - LAST in predictions else wanted[-2]

@@ -17,7 +17,11 @@ _CELLS_AT_ONCE = 65_536  # positives that are ranked at once: a few MB for each 
 
 @dataclass(frozen=True)
 class LabelScore:
-    """One label's counts over its judged rows, and what follows from them."""
+    """One label's counts over its judged rows, and what follows from them.
+
+    Precision and F1 are None where nobody said no: without a judged negative there is no false alarm to be found, so
+    every prediction would look right.
+    """
 
     precision: float | None
     recall: float | None
@@ -40,7 +44,10 @@ class PRF:
 
 @dataclass(frozen=True)
 class Macro:
-    """Means over the labels that have a positive in the scored rows; the others are counted, not averaged."""
+    """Means over the labels with a positive and a negative in the scored rows; the others are left out and counted.
+
+    Recall needs no negative: its mean holds every label with a positive.
+    """
 
     precision: float | None
     recall: float | None
@@ -87,16 +94,17 @@ class RowScores:
 
 
 def label_score(true_positives: int, false_positives: int, false_negatives: int, n_judged: int) -> LabelScore:
-    """A label's score from its counts; a ratio is None where its denominator is 0.
+    """A label's score from its counts; a ratio is None where its denominator is 0, and where nobody said no.
 
     With a positive but no prediction, F1 is 0: 2 tp / (2 tp + fp + fn) is defined although precision is not.
     """
-    ratios = _prf(true_positives, false_positives, false_negatives)
+    support = true_positives + false_negatives
+    knows_no = n_judged > support
     return LabelScore(
-        precision=ratios.precision,
-        recall=ratios.recall,
-        f1=ratios.f1,
-        support=true_positives + false_negatives,
+        precision=_ratio(true_positives, true_positives + false_positives) if knows_no else None,
+        recall=_ratio(true_positives, support),
+        f1=_ratio(2 * true_positives, support + true_positives + false_positives) if knows_no else None,
+        support=support,
         n_judged=n_judged,
         true_positives=true_positives,
         false_positives=false_positives,
@@ -114,7 +122,8 @@ def score_labels(y_true: BoolMatrix, y_pred: BoolMatrix, judged: BoolMatrix) -> 
 
     Returns
     -------
-    One score per label; precision, recall and F1 are None where their denominator is 0.
+    One score per label; precision, recall and F1 are None where their denominator is 0, precision and F1 also where the
+    label has no judged negative.
 
     Raises
     ------
@@ -138,22 +147,26 @@ def score_labels(y_true: BoolMatrix, y_pred: BoolMatrix, judged: BoolMatrix) -> 
 def summarize(scores: Sequence[LabelScore]) -> Summary:
     """Sum up labels' scores.
 
-    Macro recall and F1 average all labels with support; macro precision those of them that have a prediction, since
-    the precision of no prediction is undefined.
+    Macro recall averages all labels with support, F1 those of them that have a judged negative, precision those of the
+    latter that have a prediction: the precision of no prediction is undefined. Micro scores the pooled decisions as if
+    they were of one label, so a no to any of them is enough.
     """
-    scored = [score for score in scores if score.support > 0]
+    with_support = [score for score in scores if score.support > 0]
+    n_scored = sum(score.n_judged > score.support for score in with_support)
+    pooled = label_score(
+        sum(score.true_positives for score in scores),
+        sum(score.false_positives for score in scores),
+        sum(score.false_negatives for score in scores),
+        sum(score.n_judged for score in scores),
+    )
     return Summary(
-        micro=_prf(
-            sum(score.true_positives for score in scores),
-            sum(score.false_positives for score in scores),
-            sum(score.false_negatives for score in scores),
-        ),
+        micro=PRF(pooled.precision, pooled.recall, pooled.f1),
         macro=Macro(
-            precision=_mean([score.precision for score in scored]),
-            recall=_mean([score.recall for score in scored]),
-            f1=_mean([score.f1 for score in scored]),
-            labels_scored=len(scored),
-            labels_left_out=len(scores) - len(scored),
+            precision=_mean([score.precision for score in with_support]),
+            recall=_mean([score.recall for score in with_support]),
+            f1=_mean([score.f1 for score in with_support]),
+            labels_scored=n_scored,
+            labels_left_out=len(scores) - n_scored,
         ),
     )
 
@@ -200,14 +213,6 @@ def score_rows(y_true: BoolMatrix, y_prob: FloatMatrix, y_pred: BoolMatrix, judg
 
 def _share(values: npt.NDArray[np.bool_] | npt.NDArray[np.float64]) -> float | None:
     return float(values.mean()) if values.size else None
-
-
-def _prf(true_positives: int, false_positives: int, false_negatives: int) -> PRF:
-    return PRF(
-        precision=_ratio(true_positives, true_positives + false_positives),
-        recall=_ratio(true_positives, true_positives + false_negatives),
-        f1=_ratio(2 * true_positives, 2 * true_positives + false_positives + false_negatives),
-    )
 
 
 def _ratio(numerator: int, denominator: int) -> float | None:

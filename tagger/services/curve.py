@@ -20,6 +20,7 @@ from tagger.services.view import View
 from tagger.storage import jobs, judgements, runs
 
 KIND = "curve"  # of the job
+PROJECTED_FROM = 75  # descriptions; fewer make less than the three points that a projection needs
 LITTLE = 0.02  # macro-F1; what 50 labels bring at most where it is time to stop
 
 
@@ -30,8 +31,8 @@ def measure(store: Store, progress: Progress) -> dict[str, Any]:
 
     Returns
     -------
-    `points` (each `n_labelled` descriptions and `macro_f1`), `last` (what the last labels moved, with its interval)
-    and `projected` (what twice as many may give), the latter two None where there is too little to tell.
+    `points` (each `n_labelled` descriptions, `macro_f1` and its `interval`), `last` (what the last labels moved, with
+    its interval) and `projected` (what twice as many may give), the latter two None where there is too little to tell.
 
     Raises
     ------
@@ -117,6 +118,17 @@ def hint(curve: Mapping[str, Any]) -> str:
             f"{projected['macro_f1']:.2f}, if the curve goes on as it came."
         )
     return " ".join(said)
+
+
+def why_no_projection(curve: Mapping[str, Any]) -> str | None:
+    """Why there is none, in a short line; None where there is one."""
+    if curve["projected"] is not None:
+        return None
+    if curve["n_labelled"] < PROJECTED_FROM:
+        return f"No projection yet: it needs three points, so {PROJECTED_FROM} reviewed descriptions."
+    if sum(point["macro_f1"] is not None for point in curve["points"]) < 3:
+        return "No projection yet: it needs three points with a score."
+    return "No projection: so far the points do not rise with the labels."
 
 
 def _in_order(store: Store, view: View, data: TrainingSet, seed: int) -> TrainingSet:

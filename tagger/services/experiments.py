@@ -51,12 +51,14 @@ class Plan:
     n_groups : distinct reviewed descriptions; below `ENOUGH` nothing can be measured.
     n_tries : settings in the set, the one that all are compared with included.
     n_left : those that are not measured on this data yet.
+    n_fits : how often heads are fitted for these; settings that differ in thresholds alone share a fit.
     seconds : roughly what these take.
     """
 
     n_groups: int
     n_tries: int
     n_left: int
+    n_fits: int
     seconds: float
 
     @property
@@ -157,12 +159,14 @@ def overview(store: Store, kind: str, *, axes: Collection[str] = DEFAULT_AXES) -
     try:
         prepared = _prepare(store, kind, axes)
     except TrainingError:  # nothing to learn from
-        return Plan(0, 0, 0, 0.0), None
+        return Plan(0, 0, 0, 0, 0.0), None
     kept = Experiments(store.settings.experiments_path)
     finished = _finished(kept, prepared)
     left = [each.recipe for place, each in enumerate(prepared.tries) if place not in finished]
     took = {prepared.tries[place].recipe: each.seconds for place, each in finished.items()}
-    plan = Plan(prepared.data.n_groups, len(prepared.tries), len(left), _seconds(left, took, prepared))
+    plan = Plan(
+        prepared.data.n_groups, len(prepared.tries), len(left), len(by_fit(left)), _seconds(left, took, prepared)
+    )
     report = kept.report(kind)
     if report is None or report.get("version") != VERSION:
         return plan, None
@@ -210,7 +214,17 @@ def _prepare(store: Store, kind: str, axes: Collection[str]) -> _Prepared:
     starter = store.starter()
     begun = f"{store.encoding.family} {'' if starter is None else starter.created_at}"
     key = _data_key(view, data, folds, begun)
-    return _Prepared(view, data, folds, tries(kind, base, data.n_groups, axes), key, judged_until)
+    wanted = tries(kind, base, data.n_groups, axes, idle=_idle(view, data))
+    return _Prepared(view, data, folds, wanted, key, judged_until)
+
+
+def _idle(view: View, data: TrainingSet) -> set[str]:
+    """Parts of features that none of the rows to learn from has anything for: with and without them is the same."""
+    has = {
+        "account": any(view.columns.accounts[row] for row in data.rows.tolist()),
+        "date": bool(view.columns.days[data.rows].any()),
+    }
+    return {part for part, has_some in has.items() if not has_some}
 
 
 def _current(store: Store) -> Recipe:
@@ -288,6 +302,7 @@ class _Report:
             "n_labels": prepared.shape[1],
             "n_folds": int(prepared.folds.max()) + 1,
             "n_tries": len(prepared.tries),
+            "n_fits": len(by_fit([each.recipe for each in prepared.tries])),
             "data": prepared.key,
             "judged_until": prepared.judged_until,
         }

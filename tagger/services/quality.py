@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tagger.learning import quality
 from tagger.learning.metrics import BoolMatrix, FloatMatrix
 from tagger.learning.quality import AlikePair, Others
-from tagger.learning.thresholds import MIN_POSITIVE_GROUPS
+from tagger.learning.thresholds import MIN_POSITIVE_GROUPS, positive_groups
 from tagger.services.evidence import gather
 from tagger.services.queue import Pick, Queue
 from tagger.services.review import CHECK, Filter, matching
@@ -59,9 +59,13 @@ class SilentTag:
 
 @dataclass(frozen=True)
 class Findings:
-    """All four lists, each with what deserves attention most first; and the pairs of which both tags are meant."""
+    """All four lists, each with what deserves attention most first; and the pairs of which both tags are meant.
+
+    `slips_note` says why that list is short, where the model cannot be asked about some tags yet; else it is empty.
+    """
 
     slips: Queue
+    slips_note: str
     conflicts: Queue
     pairs: tuple[TagPair, ...]
     kept: tuple[TagPair, ...]
@@ -103,8 +107,10 @@ def find(store: Store, view: View) -> Findings:
     n_rows = np.count_nonzero(found.y_true & found.judged, axis=0)
     pairs = [_pair(view, each, n_rows) for each in alike]
     open_pairs = tuple(pair for pair in pairs if _key(pair) not in kept)
+    asked = _asked(found)
     return Findings(
-        slips=_slips(view, found, is_open, by_people),
+        slips=_slips(view, replace(found, y_prob=np.where(asked, found.y_prob, np.nan)), is_open, by_people),
+        slips_note=_too_few(int(np.count_nonzero(asked)), int(np.count_nonzero(n_rows))),
         conflicts=_conflicts(view, found, is_open),
         pairs=open_pairs,
         kept=tuple(pair for pair in pairs if _key(pair) in kept),
@@ -158,7 +164,7 @@ def listed(store: Store, n_rows: int) -> dict[str, Any]:
     view = store.view()
     found = find(store, view)
     return {
-        "likely_errors": _rows(view, found.slips, n_rows),
+        "likely_errors": {**_rows(view, found.slips, n_rows), "note": found.slips_note},
         "same_merchant": _rows(view, found.conflicts, n_rows),
         "near_duplicates": {
             "count": len(found.pairs),
@@ -215,6 +221,23 @@ def _judged(store: Store, view: View) -> _Judged:
         there = place[evidence.rows] >= 0  # a verdict taken back since leaves a row of the run without any
         y_prob[np.ix_(place[evidence.rows[there]], evidence.columns)] = evidence.y_prob[there]
     return _Judged(rows, y_true, judged, y_prob, groups, quality.others(y_true, judged, groups))
+
+
+def _asked(found: _Judged) -> NDArray[np.bool_]:
+    """Bool (n_labels,): tags with enough examples for a model that contradicts a verdict to be worth a look.
+
+    It is the number that thresholds need; of fewer examples, what a head says out of fold is mostly false alarms.
+    """
+    return positive_groups(found.y_true, found.judged, found.groups) >= MIN_POSITIVE_GROUPS
+
+
+def _too_few(n_asked: int, n_tags: int) -> str:
+    if n_asked == n_tags:
+        return ""
+    return (
+        f"The model is asked only about tags with {MIN_POSITIVE_GROUPS} or more different reviewed descriptions: "
+        f"{n_asked} of {n_tags} so far. For the others only equal rows count."
+    )
 
 
 def _slips(view: View, found: _Judged, is_open: NDArray[np.bool_], by_people: set[int]) -> Queue:

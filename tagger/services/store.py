@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -301,9 +302,30 @@ class Store:
     def _full(self, prefix: str) -> str:
         with self.db.read() as connection:
             known = [run.id for run in runs.runs(connection)]
-        if prefix in known:
-            return prefix
-        matches = [run_id for run_id in known if prefix and run_id.startswith(prefix)]
-        if len(matches) != 1:
-            raise NotFoundError(f"There is no run {prefix!r}.", hint="List the runs: tagger runs list.")
-        return matches[0]
+        return full_id("run", prefix, known, hint="List the runs: tagger runs list.")
+
+
+def full_id(thing: str, prefix: str, known: Collection[str], *, hint: str) -> str:
+    """The one known id that is so or begins so.
+
+    Parameters
+    ----------
+    thing : what it is an id of.
+    hint : where to find ids.
+
+    Raises
+    ------
+    NotFoundError
+        If no id begins so, or several do.
+    """
+    if prefix in known:
+        return prefix
+    matches = [each for each in known if prefix and each.startswith(prefix)]
+    if not matches:
+        raise NotFoundError(f"There is no {thing} {prefix!r}.", hint=hint)
+    if len(matches) > 1:
+        some = ", ".join(sorted(matches)[:3]) + (", …" if len(matches) > 3 else "")
+        raise NotFoundError(
+            f"{len(matches):,} {thing}s begin with {prefix!r}: {some}.", hint="Give more of the id, up to all of it."
+        )
+    return matches[0]

@@ -61,8 +61,10 @@ class Try:
     recipe: Recipe
 
 
-def tries(kind: str, base: Recipe, n_groups: int, axes: Collection[str] = DEFAULT_AXES) -> list[Try]:
-    """A set of tries, the one that all others are compared with first; none of them twice.
+def tries(
+    kind: str, base: Recipe, n_groups: int, axes: Collection[str] = DEFAULT_AXES, *, idle: Collection[str] = ()
+) -> list[Try]:
+    """A set of tries, the one that all others are compared with first; no two that have to give the same.
 
     Parameters
     ----------
@@ -72,6 +74,7 @@ def tries(kind: str, base: Recipe, n_groups: int, axes: Collection[str] = DEFAUL
     base : the current setting.
     n_groups : distinct descriptions to learn from.
     axes : of `AXES`, for combinations.
+    idle : parts of features that no row to learn from has anything for, such as `account`.
 
     Raises
     ------
@@ -90,7 +93,9 @@ def tries(kind: str, base: Recipe, n_groups: int, axes: Collection[str] = DEFAUL
     different: dict[Recipe, Try] = {}
     for each in found:
         recipe = canonical(each.recipe, n_groups)
-        different.setdefault(recipe, replace(each, recipe=recipe))
+        said = parts_of(recipe.features) - set(idle)
+        alike = canonical(replace(recipe, features=_features(None, said)), n_groups)
+        different.setdefault(alike, replace(each, recipe=recipe))
     return list(different.values())
 
 

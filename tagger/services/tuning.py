@@ -105,14 +105,18 @@ def panel(store: Store) -> Panel:
     for place, column in enumerate(evidence.columns.tolist()):
         label, judged = view.labels[column], evidence.judged[:, place]
         saved = float(view.tagging.thresholds[column])
+        n_groups = chosen[place].n_positive_groups
+        why_not = "" if chosen[place].tuned else _too_few(n_groups)
+        if n_groups and evidence.y_true[judged, place].all():
+            why_not = "Nobody said no to it, so its precision and F1 cannot be known"
         labels.append(
             LabelTuning(
                 label=label,
                 saved=saved,
                 draft=float(draft.get(str(label.id), saved)),
-                optimum=chosen[place].value if chosen[place].tuned else None,
-                tuned=chosen[place].tuned,
-                note="" if chosen[place].tuned else _too_few(chosen[place].n_positive_groups),
+                optimum=None if why_not else chosen[place].value,
+                tuned=not why_not,
+                note=why_not,
                 scores=evidence.y_prob[judged, place],
                 truth=evidence.y_true[judged, place],
             )

@@ -16,7 +16,7 @@ from tagger.learning.occlusion import nearest, weights, without_each
 from tagger.services.inputs import Facts, gather_inputs
 from tagger.services.progress import Progress
 from tagger.services.queue import vectors
-from tagger.services.store import Store
+from tagger.services.store import Store, full_id
 from tagger.services.tagging import model_of
 from tagger.services.view import ABSENT, View
 from tagger.storage.runs import Bundle
@@ -124,8 +124,10 @@ def tags_of(view: View, transaction_id: str) -> tuple[list[str], list[str]]:
 
 
 def told(store: Store, transaction_id: str, label_name: str | None) -> dict[str, Any]:
-    """The same as the command line prints it."""
-    return asdict(explain(store, store.view(), transaction_id, label_name))
+    """The same as the command line prints it, of the transaction whose id begins so."""
+    view = store.view()
+    whole = full_id("transaction", transaction_id, view.columns.row_of_id.keys(), hint="Take the id from an export.")
+    return asdict(explain(store, view, whole, label_name))
 
 
 def _because(store: Store, view: View, row: int, columns: list[int]) -> list[Because]:

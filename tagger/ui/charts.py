@@ -40,7 +40,7 @@ def training_curve(curve: Sequence[Mapping[str, Any]], what: str) -> go.Figure:
 
 
 def learning_curve(curve: Mapping[str, Any]) -> go.Figure:
-    """Macro-F1 by number of reviewed descriptions; dashed what as many again may bring."""
+    """Macro-F1 by number of reviewed descriptions, each on its interval; dotted what as many again may bring."""
     points = [point for point in curve["points"] if point["macro_f1"] is not None]
     figure = go.Figure()
     figure.add_scatter(
@@ -49,6 +49,7 @@ def learning_curve(curve: Mapping[str, Any]) -> go.Figure:
         mode="lines+markers",
         name="measured",
         line={"color": NOW, "width": 2.5},
+        error_y=_bars(points),
     )
     if curve["projected"] is not None and points:
         figure.add_scatter(
@@ -62,6 +63,21 @@ def learning_curve(curve: Mapping[str, Any]) -> go.Figure:
     figure.update_yaxes(title_text="macro F1", rangemode="tozero")
     figure.update_layout(height=260, margin={"l": 8, "r": 8, "t": 8, "b": 8}, showlegend=False)
     return figure
+
+
+def _bars(points: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """From each point to the ends of its interval; None for curves that were measured before there were any."""
+    if any(point.get("interval") is None for point in points):
+        return None
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [point["interval"][1] - point["macro_f1"] for point in points],
+        "arrayminus": [point["macro_f1"] - point["interval"][0] for point in points],
+        "color": UNSURE,
+        "thickness": 1.5,
+        "width": 4,
+    }
 
 
 def differences(tries: Sequence[Mapping[str, Any]]) -> go.Figure:

@@ -65,9 +65,10 @@ def how_long(plan: Plan, *, complete: bool) -> str:
         return f"All {plan.n_tries:,} settings are measured."
     if not plan.n_left:
         return f"{plan.n_tries:,} settings, all measured before: no time at all."
+    fits = widgets.counted(plan.n_fits, "fit")
     if plan.n_left == plan.n_tries:
-        return f"{plan.n_tries:,} settings, {_roughly(plan.seconds)}."
-    return f"{plan.n_left:,} of {plan.n_tries:,} settings are left, {_roughly(plan.seconds)}."
+        return f"{plan.n_tries:,} settings in {fits}, {_roughly(plan.seconds)}."
+    return f"{plan.n_left:,} of {plan.n_tries:,} settings are left, in {fits}, {_roughly(plan.seconds)}."
 
 
 def result(report: Mapping[str, Any]) -> None:

@@ -16,12 +16,15 @@ from tagger.ui.messages import escape, user_errors
 from tagger.ui.widgets import counted
 
 STRONG = 4.0  # log-odds; a word that adds this much takes .12 to .88 and is painted in full
+MUCH, LITTLE = 2.0, 0.5  # log-odds; .5 becomes .88, and .62
 STYLE = """<style>
 .why-words { display: flex; flex-wrap: wrap; gap: 0.35rem; }
 .why-words div { display: grid; justify-items: center; padding: 0.2rem 0.5rem; border-radius: 0.4rem; line-height: 1.35;
   max-width: 100%; overflow-wrap: anywhere;
   border: 1px solid color-mix(in srgb, currentColor 18%, transparent);
+  border-bottom: calc(1px + var(--strength) * 5px) var(--line) var(--tone);
   background: color-mix(in srgb, var(--tone) calc(var(--strength) * 45%), transparent); }
+.why-words i { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .why-words small { font-variant-numeric: tabular-nums; opacity: 0.8; }
 .why-near { display: grid; gap: 0.5rem; }
 .why-near div { display: grid; grid-template-columns: 1fr auto; column-gap: 1rem; line-height: 1.4; }
@@ -64,7 +67,10 @@ def _because(asked: Because) -> None:
     st.markdown(_said(asked))
     if asked.words:
         st.html(_words(asked))
-        st.caption("Under each word stands the probability without it. Orange words speak against the tag.")
+        st.caption(
+            "Under each word stands the probability without it. The thicker its line, the more the word says: a solid "
+            "line for the tag, a dashed one against it."
+        )
     if asked.amount is not None and abs(asked.amount) >= 0.1:
         st.caption(f"Its amount speaks {'for' if asked.amount > 0 else 'against'} it.")
 
@@ -90,15 +96,23 @@ def _said(asked: Because) -> str:
 
 
 def _words(asked: Because) -> str:
+    """Each word by color, by the line under it, and, for screen readers and as a tooltip, in words."""
     entries = []
     for word in asked.words:
-        tone = "#0d7a9e" if word.weight > 0 else "#d9730d"
+        tone, line = ("#0d7a9e", "solid") if word.weight > 0 else ("#d9730d", "dashed")
         strength = min(1.0, abs(word.weight) / STRONG)
+        says = _weight(word.weight)
         entries.append(
-            f'<div role="listitem" style="--tone: {tone}; --strength: {strength:.2f}">'
-            f"<bdi>{html.escape(word.text)}</bdi><small>{word.without:.2f}</small></div>"
+            f'<div role="listitem" title="{says}" style="--tone: {tone}; --line: {line}; --strength: {strength:.2f}">'
+            f"<bdi>{html.escape(word.text)}</bdi><i>{says}, without it</i><small>{word.without:.2f}</small></div>"
         )
     return f'<div class="why-words" role="list" aria-label="Probability without each word">{"".join(entries)}</div>'
+
+
+def _weight(weight: float) -> str:
+    size = abs(weight)
+    much = "strongly " if size >= MUCH else "" if size >= LITTLE else "a little "
+    return f"speaks {much}{'for' if weight > 0 else 'against'} it"
 
 
 def _near(asked: Why) -> None:

@@ -89,9 +89,13 @@ def learning_curve(session: Session, *, disabled: bool) -> None:
 
             st.plotly_chart(chart(measured), key="curve", config={"displayModeBar": False})
             st.markdown(messages.escape(curve.hint(measured)))
+            why_not = curve.why_no_projection(measured)
+            if why_not is not None:
+                st.caption(why_not)
             since = measured["n_since"]
             st.caption(
-                "Each point learns from the labels given first and is scored on all reviewed descriptions, out of fold."
+                "Each point learns from the labels given first and is scored on all reviewed descriptions, out of "
+                "fold. Bars: the range that holds the true score 95 times in 100."
                 + (f" {widgets.counted(since, 'description')} reviewed since." if since else "")
             )
         if st.button("Measure the learning curve" if measured is None else "Measure again", disabled=disabled):

@@ -31,9 +31,10 @@ def rows_of(view: View, order: str, session: Session) -> Queue | None:
     return findings.slips if order == SLIPS else findings.conflicts
 
 
-def header(found: Queue, session: Session, *, n_open: int) -> None:
-    """What to do here, in a line; and a way on when all rows are done."""
-    st.caption("Correct a row, or confirm it as it is: then it is not doubted again.")
+def header(view: View, order: str, found: Queue, session: Session, *, n_open: int) -> None:
+    """What to do here, in a line; why there is little where that is so; and a way on when all rows are done."""
+    note = _findings(view, session).slips_note if order == SLIPS else ""
+    st.caption(f"Correct a row, or confirm it as it is: then it is not doubted again. {note}")
     if found.picks and not n_open:
         row = st.container(horizontal=True, vertical_alignment="center")
         row.write("All of these are checked. Train on them, or look again.")

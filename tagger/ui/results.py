@@ -30,7 +30,7 @@ def _beside(_store: Store, home: str, moment: tuple[int, ...], run_id: str, with
     return pair(_store, run_id, with_run_id)
 
 
-def decide(session: Session, run: RunRow, compared: Mapping[str, Any]) -> None:
+def decide(session: Session, run: RunRow, compared: Mapping[str, Any], *, disabled: bool) -> None:
     """Promote or discard. A run that is worse is promoted only after asking, with both numbers."""
     if compared["worse"]:
         st.warning(
@@ -40,10 +40,11 @@ def decide(session: Session, run: RunRow, compared: Mapping[str, Any]) -> None:
     row = st.container(horizontal=True)
     told = "Tag with this run from now on."
     if not compared["worse"]:
-        row.button("Promote", type="primary", help=told, on_click=promote, args=(session, run.id))
-    elif row.button("Promote", help=told):
+        row.button("Promote", type="primary", help=told, on_click=promote, args=(session, run.id), disabled=disabled)
+    elif row.button("Promote", help=told, disabled=disabled):
         ask_to_promote(session, run.id, compared["worse_because"])
-    row.button("Discard", on_click=messages.callback(runs.discard), args=(session.store, run.id))
+    discard = messages.callback(runs.discard)
+    row.button("Discard", on_click=discard, args=(session.store, run.id), disabled=disabled)
 
 
 def ask_to_promote(session: Session, run_id: str, because: str) -> None:
@@ -303,7 +304,7 @@ def _untuned(summary: Mapping[str, Any]) -> str:
 def _scored(summary: Mapping[str, Any]) -> str:
     scored, left_out = summary["macro"]["labels_scored"], summary["macro"]["labels_left_out"]
     return f"{widgets.counted(scored, 'tag')} scored" + (
-        f", {left_out:,} without an example left out." if left_out else "."
+        f", {left_out:,} without both a yes and a no left out." if left_out else "."
     )
 
 

@@ -112,6 +112,8 @@ LAYOUT = """<style>
   position: static; width: auto; height: auto; margin: 0 0.5rem; clip: auto; white-space: normal;
 }
 .stTooltipErrorHoverTarget .stFileChip > span::after { content: " Export fewer months at a time, or split the file."; }
+/* Buttons that start a training, and in their place its progress: as high, so that nothing below moves. */
+.st-key-start { min-height: 3rem; justify-content: center; }
 /* What saving would change stays in sight while the sliders scroll. */
 @media (min-width: 641px) {
   div:has(> .st-key-save) {

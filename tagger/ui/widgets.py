@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import NoReturn, cast
@@ -137,17 +138,33 @@ def panel_labels(panel: Panel) -> list[PanelLabel]:
     ]
 
 
-def job_status(session: Session, kinds: Sequence[str], *, curve: bool = False) -> JobRow | None:
-    """Show how the newest job stands, if it is of these kinds: its progress and a stop button, or how it ended.
+def job_status(session: Session, kinds: Sequence[str]) -> JobRow | None:
+    """Show how the newest job stands, if it is of these kinds: its progress and a stop button, or how it ended."""
+    latest = newest_job(session, kinds)
+    if latest is not None:
+        with st.container(border=True, key="job_frame") if latest.running else nullcontext():
+            show_job(session, latest)
+    return latest
+
+
+def newest_job(session: Session, kinds: Sequence[str]) -> JobRow | None:
+    """The job that was started last, if it is of these kinds."""
+    latest = session.jobs.latest()
+    return latest if latest is not None and latest.kind in kinds else None
+
+
+def show_job(session: Session, shown: JobRow, *, curve: bool = False) -> None:
+    """How a job stands, at this place of the page.
 
     While it runs only this piece of the page is drawn again; when it ends, the page is.
+
+    Parameters
+    ----------
+    curve : draw the training curve of a feed-forward head below.
     """
-    latest = session.jobs.latest()
-    if latest is None or latest.kind not in kinds:
-        return None
-    if not latest.running:
-        _ending(session, latest)
-        return latest
+    if not shown.running:
+        _ending(session, shown)
+        return
 
     @st.fragment(run_every=1.0)
     def watch() -> None:
@@ -159,23 +176,21 @@ def job_status(session: Session, kinds: Sequence[str], *, curve: bool = False) -
             # Stored rows can be looked at while they are tagged.
             session.stage = progress.message
             st.rerun()
-        with st.container(border=True, key="job"):
+        with st.container(horizontal=True, vertical_alignment="center", key="job"):
             text, share = _progress_text(job, progress)
-            columns = st.columns([5, 1], vertical_alignment="center")
-            columns[0].progress(share, text=text)
-            if columns[1].button("Stop", key="stop_job", disabled=job.cancel_requested, width="stretch"):
+            st.progress(share, text=text)
+            if st.button("Stop", key="stop_job", disabled=job.cancel_requested):
                 session.jobs.cancel(job.id)
-            if curve and progress is not None and progress.curve:
-                # Plotly takes a third of a second to import; only this screen needs it.
-                from tagger.ui.charts import CURVES, training_curve  # noqa: PLC0415
+        if curve and progress is not None and progress.curve:
+            # Plotly takes a third of a second to import; only this screen needs it.
+            from tagger.ui.charts import CURVES, training_curve  # noqa: PLC0415
 
-                for place, (what, title) in zip(st.columns(2), CURVES.items(), strict=True):
-                    place.caption(title)
-                    chart = training_curve(progress.curve, what)
-                    place.plotly_chart(chart, key=what, config={"displayModeBar": False})
+            for place, (what, title) in zip(st.columns(2), CURVES.items(), strict=True):
+                place.caption(title)
+                chart = training_curve(progress.curve, what)
+                place.plotly_chart(chart, key=what, config={"displayModeBar": False})
 
     watch()
-    return latest
 
 
 def _ending(session: Session, job: JobRow) -> None:

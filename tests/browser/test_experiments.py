@@ -30,7 +30,7 @@ def test_tries_can_be_stopped_go_on_and_hand_a_setting_to_train_on_a_phone(
     page = page_at(390, 844, dark=True)
     page.goto(f"{serve_app()}/experiments")
     page.get_by_role("radio", name="Layers").click(timeout=SLOW)
-    expect(page.get_by_text("16 settings, ", exact=False)).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("16 settings in 16 fits, ", exact=False)).to_be_visible(timeout=SLOW)
     run = page.get_by_role("button", name="Run the tries")
     run.click()
     page.get_by_role("button", name="Stop").click(timeout=SLOW)

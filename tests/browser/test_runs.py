@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Locator, Page, expect
 from toys import ToyEncoder, labelled_csv, one_thread
 
 from tagger.config import Settings
 from tagger.learning.recipe import Recipe
 from tagger.services import training
 from tagger.services.importing import Upload, import_files
+from tagger.services.jobs import Jobs
 from tagger.services.progress import Progress
 from tagger.services.store import Store
 
@@ -69,3 +72,42 @@ def test_a_worse_run_asks_one_goes_back_and_writes_a_note_on_a_phone(
     dialog.get_by_role("button", name="Discard it").click(timeout=SLOW)
     expect(page.get_by_text("tags nothing")).to_have_count(0, timeout=SLOW)
     in_use(page, 0)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_running_training_stands_where_its_button_was_and_moves_nothing(
+    serve_app: Callable[..., str], page_at: Callable[..., Page], tmp_path: Path, width: int
+) -> None:
+    a_good_and_a_bad_run(tmp_path / "home1")
+    page = page_at(width, 844)
+    page.goto(f"{serve_app()}/train")
+    button = page.get_by_role("button", name="Train", exact=True)
+    below = page.get_by_text("This run scores lower than the one in use.")
+    expect(below).to_be_visible(timeout=SLOW)
+    expect(button).to_be_visible(timeout=SLOW)
+    middle, reading = _middle(button), below.bounding_box()
+
+    store = Store(Settings(home=tmp_path / "home1", author="ada"))
+    elsewhere, over = Jobs(store), threading.Event()
+    elsewhere.start("train", lambda _: {"waited": over.wait(120)})
+    try:
+        page.reload()
+        stop = page.get_by_role("button", name="Stop")
+        expect(stop).to_be_visible(timeout=SLOW)
+        expect(below).to_be_visible(timeout=SLOW)
+        assert _middle(stop) == pytest.approx(middle, abs=8)
+        assert _middle(page.get_by_role("progressbar")) == pytest.approx(middle, abs=24)
+        assert below.bounding_box() == reading
+        expect(page.get_by_role("button", name="Promote", exact=True)).to_be_disabled()
+    finally:
+        over.set()
+    expect(button).to_be_visible(timeout=SLOW)
+    assert (_middle(button), below.bounding_box()) == (middle, reading)
+    store.close()
+
+
+def _middle(shown: Locator) -> float:
+    """How far down it stands."""
+    box = shown.bounding_box()
+    assert box is not None
+    return box["y"] + box["height"] / 2

@@ -301,7 +301,7 @@ def test_the_bar_counts_a_confirmation_at_once(open_list):
 
     harness.row(0).get_by_role("button", name="Confirm LOCKED SHOP").click()
 
-    expect(harness.page.locator(".progress")).to_contain_text("1 confirmed", timeout=500)
+    expect(harness.page.locator(".progress")).to_contain_text("1 confirmed on this page", timeout=500)
     expect(harness.page.locator(".end")).to_have_text("Page done: 1 transaction confirmed", timeout=500)
 
 
@@ -423,6 +423,28 @@ def test_keys_move_the_focus_and_stop_at_the_ends(open_list, keys, focused):
     for key in keys:
         harness.page.keyboard.press(key)
     assert harness.focused() == focused
+
+
+def test_another_order_begins_with_its_first_row_also_after_a_reload(open_list):
+    harness = open_list(show="orders", rows=12)
+    harness.row(3).press("Enter")
+    harness.expect_saved()
+    assert harness.row(4).get_attribute("aria-current") == "true"
+    harness.page.reload()
+    expect(harness.row(4)).to_have_attribute("aria-current", "true", timeout=20000)
+
+    harness.page.get_by_text("Backwards").click()
+    expect(harness.page.get_by_text("Oldest first")).to_be_visible()
+    expect(harness.row(0)).to_have_attribute("aria-current", "true")
+    expect(harness.page.locator(".message")).to_contain_text("1 of 12", timeout=20000)
+    harness.row(0).press("Enter")
+    harness.expect_saved()
+    assert harness.row(1).get_attribute("aria-current") == "true"
+
+    harness.row(6).click()
+    harness.page.reload()  # back in the first order, as at another visit
+    expect(harness.page.get_by_text("Oldest first")).to_have_count(0, timeout=20000)
+    expect(harness.row(0)).to_have_attribute("aria-current", "true", timeout=20000)
 
 
 def test_keys_do_nothing_while_the_list_has_no_focus(open_list):

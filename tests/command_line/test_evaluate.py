@@ -52,7 +52,9 @@ def test_evaluate_needs_no_database(ok, two_files, home):
 
 def test_seen_and_unseen_are_told_apart_by_group_key(ok, two_files):
     report = ok("evaluate", "--train", two_files[0], "--test", two_files[1])
-    assert report["seen"]["macro"]["labels_scored"] == 1
+    # One row: its own tag has no other row that it could wrongly be given to.
+    assert report["seen"]["macro"]["labels_scored"] == 0
+    assert report["seen"]["macro"]["recall"] is not None
     assert report["unseen"]["macro"]["labels_scored"] == 4
     only_new = ok("evaluate", "--train", two_files[0], "--test", two_files[0])
     assert only_new["unseen"]["micro"] == {"precision": None, "recall": None, "f1": None}
@@ -95,9 +97,10 @@ def test_train_rows_are_groups_one_row_each_and_nested(ok, write, encoder, home)
 
 
 def test_remember_answers_equal_descriptions_from_memory(ok, write, two_files):
-    # Memory contradicts the head: this description is what no word in it says.
-    train = write("odd.csv", labelled_csv(12) + "2024-03-30,TESCO groceries odd,-1,rent\n")
-    test = write("test.csv", "date,description,amount,tags\n2024-06-01,tesco  GROCERIES odd,-1,rent\n")
+    # Memory contradicts the head: these descriptions are what no word in them says.
+    odd = "2024-03-30,TESCO groceries odd,-1,rent\n2024-03-30,SHELL fuel odd,-1,groceries\n"
+    train = write("odd.csv", labelled_csv(12) + odd)
+    test = write("test.csv", "date,description,amount,tags\n" + odd.replace("TESCO groceries", "tesco  GROCERIES"))
     by_head = ok("evaluate", "--train", train, "--test", test, "--features", "both", "--thresholds", "grid")
     by_memory = ok(
         "evaluate", "--train", train, "--test", test, "--features", "both", "--thresholds", "grid", "--remember"

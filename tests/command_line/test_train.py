@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from command_line.common import MACRO, OPEN_CSV, PRF, THREE_ROWS, check_measured, export_rows
 from toys import labelled_csv
+
+from tagger.__main__ import main
+from tagger.services import deep
 
 
 def test_train_reports_what_the_contract_names(after_training, ok):
@@ -92,3 +97,30 @@ def test_a_run_knows_labels_again_that_come_back_with_their_import(ok, write, tm
     assert {label["label"]: label["threshold"] for label in shown["labels"]} == {
         label["label"]: label["threshold"] for label in trained["labels"]
     }
+
+
+def deep_told(kept, change):
+    """What a deep retrain found; `change` of macro F1 from .412, None where it is undefined."""
+    moved = {"change": change, "interval": None if change is None else [change - 0.02, change + 0.02], "certain": kept}
+    scores = [{"macro": {"f1": None if change is None else value}} for value in (0.412, 0.412 + (change or 0.0))]
+    return {"kept": kept, "frozen": scores[0], "tuned": scores[1], "macro": moved, "micro": moved}
+
+
+@pytest.mark.parametrize(
+    ("run_id", "change", "said"),
+    [
+        (None, -0.003, ["deep: not kept: out of fold macro F1 0.412 → 0.409, −0.003 (−0.023 to 0.017)"]),
+        (None, None, ["deep: not kept: it could not be scored"]),
+        ("r1", 0.05, ["run_id: r1", "deep: kept: out of fold macro F1 0.412 → 0.462, +0.05 (0.03 to 0.07)"]),
+    ],
+)
+def test_what_came_of_a_deep_training_is_told_in_words_and_in_json_by_its_keys(
+    after_training, ok, monkeypatch, capfd, run_id, change, said
+):
+    result = {"run_id": run_id, "deep": deep_told(run_id is not None, change)}
+    monkeypatch.setattr(deep, "retrain", lambda *_args, **_kw: result)
+    assert main(["train", "--deep"]) == 0
+    assert capfd.readouterr().out.splitlines() == said
+    assert ok("train", "--deep") == result
+    assert main(["--json", "train", "--deep"]) == 0
+    assert json.loads(capfd.readouterr().out) == result

@@ -92,11 +92,40 @@ def test_a_description_that_holds_most_rows_makes_scores_unsure():
         ("!!..", (True, False, False)),
         ("oo..", (False, True, True)),
         ("#...", (True, True, True)),
+        ("##oo", (False, True, False)),
+        ("##o.", (True, True, True)),
     ],
 )
-def test_without_a_positive_nothing_is_known_of_recall_and_f1(marks, expected):
+def test_without_a_positive_recall_and_f1_are_unknown_and_without_a_negative_precision_and_f1(marks, expected):
     (label,) = intervals_of(marks).labels
     assert tuple(each is not None for each in (label.precision, label.recall, label.f1)) == expected
+
+
+@pytest.mark.parametrize("marks", ["##o!..", "#########o!.....", "o!..", "#o??"])
+def test_of_one_label_alone_all_three_intervals_are_the_same(marks):
+    found = intervals_of(marks)
+    (label,) = found.labels
+    assert found.micro == found.macro == label
+    found = differences_of(marks.translate(str.maketrans("!", "v")))
+    assert found.micro == found.macro == found.labels[0]
+    found = differences_of("##+-ov.^x.")
+    assert found.micro == found.macro == found.labels[0]
+    assert found.micro.interval[0] < found.micro.interval[1]
+
+
+def test_a_label_that_nobody_said_no_to_is_in_no_mean_but_that_of_recall():
+    found = intervals_of("####!!o...", "#####oo???")
+    fair, without_no = found.labels
+    assert without_no.precision is without_no.f1 is None
+    assert (found.macro.precision, found.macro.f1) == (fair.precision, fair.f1)
+    assert found.macro.recall not in (fair.recall, without_no.recall)
+    assert intervals_of("##oo", "??##").micro.precision is None
+    assert intervals_of("##oo", "...?").micro.f1 is not None
+    found = differences_of("##+-ov.^x.", "##+-oo+###")
+    assert found.labels[1] == Difference(None, None)
+    assert found.macro == found.labels[0]
+    assert differences_of("##+-oo+###").micro == Difference(None, None)
+    assert differences_of("##+-oo+###", "..........").micro.change == pytest.approx(2 * 7 / 17 - 2 * 6 / 16)
 
 
 def test_without_a_judged_row_there_is_no_interval():
@@ -177,7 +206,7 @@ def test_the_same_decisions_changed_nothing_and_a_label_without_a_positive_is_no
 
 
 def test_pairing_makes_a_difference_surer_than_either_score():
-    marks = "#" * 60 + "o" * 60 + "+" * 8
+    marks = "#" * 60 + "o" * 60 + "+" * 8 + "."
     (label,) = differences_of(marks).labels
     (alone,) = intervals_of(marks.replace("+", "#")).labels
     assert label.interval[1] - label.interval[0] < 0.75 * (alone.f1[1] - alone.f1[0])
@@ -185,7 +214,7 @@ def test_pairing_makes_a_difference_surer_than_either_score():
 
 
 def test_the_largest_of_many_changes_needs_more_than_its_own_interval():
-    one = "#" * 30 + "o" * 10 + "+" * 6 + "#" * 160
+    one = "#" * 30 + "o" * 10 + "+" * 6 + "#" * 159 + "."
     (alone,) = differences_of(one).labels
     # Nineteen more labels, each of which turned once right and once wrong, in rows of their own.
     others = ["#" * 46 + "." * 4 * k + "#+-o" + "." * (156 - 4 * k) for k in range(19)]

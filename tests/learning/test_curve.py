@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tagger.learning.bootstrap import score_intervals
 from tagger.learning.crossfit import cross_fitted_predictions, out_of_fold
 from tagger.learning.curve import CurvePoint, LastMove, learning_curve, project, sizes
 from tagger.learning.examples import Examples
@@ -58,7 +59,11 @@ def test_the_last_point_is_the_out_of_fold_score_of_a_run():
         return lambda rows: model.probabilities(inputs.take(rows))
 
     curve = learning_curve(y_true, judged, groups, oof.folds, fit, chooser=BlendedChooser(), seed=0)
-    assert curve.points[-1] == CurvePoint(120, macro(y_true, y_pred, judged))
+    between = score_intervals(y_true, y_pred, judged, groups, seed=0).macro.f1
+    assert curve.points[-1] == CurvePoint(120, macro(y_true, y_pred, judged), between)
+    # What is known from fewer labels is not measured on fewer rows: the intervals are about as wide.
+    widths = [point.interval[1] - point.interval[0] for point in curve.points]
+    assert max(widths) < 2 * min(widths)
     assert [point.n_labelled for point in curve.points] == [30, 60, 70, 120]
     assert curve.last is not None
     assert curve.last.n_labels == 50

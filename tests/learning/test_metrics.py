@@ -63,14 +63,29 @@ def test_hiding_a_row_equals_deleting_it():
         ("..", "..", None, None, None),
         ("#.", "..", None, 0.0, 0.0),
         ("..", "#.", 0.0, None, 0.0),
-        ("##", "#.", 1.0, 0.5, 2 / 3),
-        ("##", "##", 1.0, 1.0, 1.0),
+        ("##.", "#..", 1.0, 0.5, 2 / 3),
+        ("##.", "##.", 1.0, 1.0, 1.0),
+        ("##", "#.", None, 0.5, None),
+        ("##", "##", None, 1.0, None),
     ],
 )
 def test_what_is_undefined_is_none(truth, prediction, precision, recall, f1):
     y_true, y_pred = (np.array([[mark == "#"] for mark in marks]) for marks in (truth, prediction))
     (score,) = score_labels(y_true, y_pred, np.ones_like(y_true))
     assert (score.precision, score.recall, score.f1) == (precision, recall, pytest.approx(f1))
+
+
+def test_a_label_that_nobody_said_no_to_lifts_no_mean_of_precision():
+    y_true = np.array([[1, 1], [1, 1], [0, 1], [0, 1]], dtype=bool)
+    y_pred = np.array([[1, 1], [0, 1], [1, 1], [0, 0]], dtype=bool)
+    fair, without_no = score_labels(y_true, y_pred, np.ones_like(y_true))
+    found = summarize([fair, without_no])
+    assert (without_no.precision, without_no.recall, without_no.f1, without_no.support) == (None, 0.75, None, 4)
+    assert (found.macro.precision, found.macro.recall, found.macro.f1) == (0.5, (0.5 + 0.75) / 2, 0.5)
+    assert (found.macro.labels_scored, found.macro.labels_left_out) == (1, 1)
+    assert (found.micro.precision, found.micro.recall) == (4 / 5, 4 / 6)
+    alone = summarize([without_no])
+    assert (alone.micro.precision, alone.micro.recall, alone.micro.f1) == (None, 0.75, None)
 
 
 def test_nothing_judged_gives_no_figure_at_all():

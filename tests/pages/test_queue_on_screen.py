@@ -132,4 +132,5 @@ def test_train_measures_the_learning_curve_and_shows_it_with_a_hint(opened, revi
     assert said
     assert said in [each.value.replace("\\", "") for each in page.markdown]
     assert "scored on all reviewed descriptions, out of fold" in captions(page)
+    assert curve.why_no_projection(curve.newest(filled)) in captions(page)
     assert said in captions(review(order="queue"))

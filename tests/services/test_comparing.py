@@ -274,7 +274,9 @@ def test_a_step_back_of_less_than_a_point_that_chance_explains_is_not_asked_abou
 
 @pytest.mark.parametrize(("n_groups", "missed", "worse"), [(29, 2, False), (30, 2, True), (29, 7, True)])
 def test_on_few_descriptions_only_a_loss_beyond_chance_is_asked_about(judged, n_groups, missed, worse):
-    rows = [row for row, group in enumerate(judged.view().columns.group_index.tolist()) if group < n_groups]
+    # Four of them are b and not a: of a label that nobody said no to, no F1 is known.
+    few = {*range(36, 40), *range(n_groups - 4)}
+    rows = [row for row, group in enumerate(judged.view().columns.group_index.tolist()) if group in few]
     other_keys = {"rows": rows, "group_version": -1}  # so that no other row counts as never seen
     add_scored_run(judged, truth(judged), promote=True, **other_keys)
     after = add_scored_run(judged, flipped(judged, "a", missed=missed), **other_keys)

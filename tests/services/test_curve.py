@@ -7,7 +7,7 @@ import pytest
 from steps import StopAt, confirm, import_csv, make_labels, statement, three_kinds, undo
 
 from tagger.errors import CancelledError, TrainingError
-from tagger.learning.curve import learning_curve
+from tagger.learning.curve import learning_curve, sizes
 from tagger.learning.recipe import Recipe
 from tagger.services import curve, training
 from tagger.services.jobs import Jobs
@@ -140,3 +140,23 @@ def test_measuring_can_be_stopped(judged):
 )
 def test_the_hint_says_what_the_last_labels_moved_and_whether_it_is_noise(last, projected, said):
     assert curve.hint(MEASURED | {"last": last, "projected": projected}) == said
+
+
+@pytest.mark.parametrize(
+    ("scores", "projected", "said"),
+    [
+        ([0.4, 0.5, 0.6], {"n_labelled": 150, "macro_f1": 0.65}, None),
+        ([0.4, 0.5, 0.5], None, "No projection: so far the points do not rise with the labels."),
+        ([None, 0.5, 0.6], None, "No projection yet: it needs three points with a score."),
+    ],
+)
+def test_where_there_is_no_projection_a_line_says_why(scores, projected, said):
+    points = [{"n_labelled": n, "macro_f1": score} for n, score in zip((25, 37, 75), scores, strict=True)]
+    assert curve.why_no_projection({"n_labelled": 75, "points": points, "projected": projected}) == said
+
+
+def test_a_projection_is_promised_from_where_there_are_three_points(judged):
+    assert (len(sizes(curve.PROJECTED_FROM - 1)), len(sizes(curve.PROJECTED_FROM))) == (2, 3)
+    assert curve.why_no_projection(curve.measure(judged, Progress())) == (
+        "No projection yet: it needs three points, so 75 reviewed descriptions."
+    )

@@ -274,6 +274,36 @@ def test_the_grid_changes_one_thing_at_a_time():
         assert sum(changed) == 1, each.name
 
 
+def test_what_no_row_has_is_not_tried_and_settings_that_differ_only_in_it_are_one():
+    told = {each.name for each in tries.tries("grid", Recipe(), 100)}
+    assert {each.name for each in tries.tries("grid", Recipe(), 100, idle={"account", "date"})} == told - {
+        "With account",
+        "With date",
+    }
+    base, *others = tries.tries("grid", Recipe(features="mean+account"), 100, idle={"account"})
+    assert base.recipe.features == "mean+account"
+    assert "Without account" not in {each.name for each in others}
+    combined = tries.tries("combinations", Recipe(features="mean+lexical+amount+names+starter"), 100, ("features",))
+    assert "everything" in {each.name for each in combined}
+    idle = {"account", "date"}
+    fewer = tries.tries("combinations", combined[0].recipe, 100, ("features",), idle=idle)
+    assert {each.name for each in combined} - {each.name for each in fewer} == {"everything"}
+
+
+def test_settings_are_counted_with_the_fits_that_they_take_and_without_what_changes_nothing(store, fits):
+    undated = "\n".join(
+        ["description,amount,tags", *(line.split(",", 1)[1] for line in three_kinds(12).splitlines()[1:])]
+    )
+    import_csv(store, undated + "\n", account="")
+    plan, _ = experiments.overview(store, "grid")
+    found = experiments.measure(store, "grid", Progress())
+    told = {each["name"] for each in found["tries"]}
+    assert not told & {"With account", "With date"}
+    assert len(told) + 1 == found["n_tries"] == plan.n_tries == plan.n_left
+    assert found["n_fits"] == plan.n_fits == len(fits) < plan.n_tries
+    assert experiments.overview(store, "grid")[0].n_fits == 0
+
+
 def test_a_penalty_that_the_features_chose_changes_with_them_and_one_that_a_person_chose_stays():
     def without_words(base: Recipe) -> float | None:
         found = {each.name: each.recipe for each in tries.tries("grid", base, 100)}

@@ -60,7 +60,7 @@ def says(store: Store, **changed: tuple[str, ...]) -> np.ndarray:
 
 
 def test_an_empty_store_has_nothing_to_find(store):
-    assert look(store) == Findings(quality.Queue((), None), quality.Queue((), None), (), (), ())
+    assert look(store) == Findings(quality.Queue((), None), "", quality.Queue((), None), (), (), ())
 
 
 def test_a_verdict_that_the_model_contradicts_out_of_fold_is_listed_with_the_reason_in_words(store):
@@ -77,6 +77,25 @@ def test_what_a_person_said_is_told_from_what_a_file_said(store):
     add_scored_run(store, says(store, fuel_baa=("fuel",)), promote=True)
     ((_, why),) = shown(store, look(store).slips)
     assert why == "You said not fuel; the model, which did not see this row, says 0.90"
+
+
+@pytest.mark.parametrize(("n_fuel", "is_listed"), [(9, False), (10, True)])
+def test_the_model_is_asked_about_tags_with_ten_descriptions_only_and_the_list_says_so(store, n_fuel, is_listed):
+    bring(
+        store,
+        *((f"fuel {spelled(number)}", "fuel") for number in range(n_fuel)),
+        *((f"food {spelled(number)}", "food") for number in range(12)),
+    )
+    add_scored_run(store, says(store, fuel_baa=(), food_baa=("food", "fuel")), promote=True)
+    found = look(store)
+    assert [description for description, _ in shown(store, found.slips)] == ["fuel baa", "food baa"] * is_listed
+    assert (found.slips_note == "") == is_listed
+    if not is_listed:
+        assert found.slips_note == (
+            "The model is asked only about tags with 10 or more different reviewed descriptions: 1 of 2 so far. "
+            "For the others only equal rows count."
+        )
+        assert quality.listed(store, 5)["likely_errors"] == {"count": 0, "rows": [], "note": found.slips_note}
 
 
 def test_a_verdict_that_was_not_given_is_no_slip(store):

@@ -197,6 +197,7 @@ def test_a_row_judged_after_the_training_is_measured_once_its_description_is_new
 
 def test_the_optimum_is_the_peak_of_the_curve_and_needs_ten_descriptions(trained):
     rows = [f"2024-06-0{number},THEATRE {name},-1.00,culture" for number, name in enumerate("abcdefghi", 1)]
+    rows.append("2024-06-10,ALDI groceries unheard,-1.00,groceries")
     import_csv(trained, statement(*rows), "june.csv")
     training.train(trained, Recipe(), Progress(), promote_it=True)
     for each in tuning.panel(trained).labels:
@@ -211,6 +212,20 @@ def test_the_optimum_is_the_peak_of_the_curve_and_needs_ten_descriptions(trained
         present = each.scores >= each.optimum
         assert 2 * (each.truth & present).sum() / (each.truth.sum() + present.sum()) == best
         assert (each.tuned, each.note) == (True, "")
+
+
+def test_a_label_that_nobody_said_no_to_has_neither_precision_nor_f1_nor_an_optimum(store):
+    import_csv(store, three_kinds())
+    (checked,) = make_labels(store, "checked")
+    for row in store.view().columns.ids[:30]:
+        verdict(store, row, checked)
+    report = training.train(store, Recipe(), Progress(), promote_it=True)
+    shown = next(each for each in report["labels"] if each["label"] == "checked")
+    assert (shown["precision"], shown["recall"], shown["f1"], shown["support"]) == (None, 1.0, None, 30)
+    assert (report["macro"]["labels_scored"], report["macro"]["labels_left_out"]) == (4, 1)
+    panel = next(each for each in tuning.panel(store).labels if each.label.name == "checked")
+    assert (panel.optimum, panel.tuned) == (None, False)
+    assert panel.note == "Nobody said no to it, so its precision and F1 cannot be known"
 
 
 def test_labels_that_the_run_does_not_know_are_named(trained):

@@ -370,7 +370,7 @@ def test_a_run_is_found_by_its_beginning_until_it_is_ambiguous_or_gone(store):
     one = add_made_up_run(store, np.array([[0.5]]), [0.9], ids)
     assert store.bundle("2024").run_id == one.run_id
     two = add_made_up_run(store, np.array([[0.5]]), [0.9], ids)
-    with pytest.raises(TaggerError, match="no run '2024'"):
+    with pytest.raises(TaggerError, match="2 runs begin with '2024'"):
         store.bundle("2024")
     runs.discard(store, two.run_id)
     assert store.bundle("2024").run_id == one.run_id

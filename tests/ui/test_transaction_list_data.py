@@ -32,6 +32,7 @@ def test_a_page_becomes_plain_json_and_leaves_out_days_without_rows():
     page = ListPage(
         labels=[ListLabel(3, "groceries", "green")],
         days=[ListDay("Friday 1 March 2024", [row]), ListDay("No date", [])],
+        listing="newest, page 2",
         empty=EmptyText("Nothing here", "Upload a statement."),
     )
 
@@ -39,6 +40,7 @@ def test_a_page_becomes_plain_json_and_leaves_out_days_without_rows():
 
     assert json.loads(json.dumps(data)) == {
         "key": "review",
+        "listing": "newest, page 2",
         "labels": [{"id": 3, "name": "groceries", "color": "green"}],
         "days": [
             {

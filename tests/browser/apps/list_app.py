@@ -3,7 +3,8 @@
 LIST_FOLDER names a folder; the address says the rest. `case` is the name of the file in it (one JSON object a line),
 so that every test has its own. `delay` (seconds) makes storing and every rerun slow. `rows` sets the number of plain
 rows, `labels` names further labels (with commas between). `show` is "plain", "showcase" (every state of a chip and a
-row), "locked" (operations on its row fail), "waiting" (for its tags) or "empty".
+row), "locked" (operations on its row fail), "waiting" (for its tags), "orders" (plain rows that can be turned round) or
+"empty".
 """
 
 from __future__ import annotations
@@ -214,6 +215,9 @@ elif SHOW == "empty":
     base = []
 else:
     base = plain_days()
+backwards = SHOW == "orders" and st.toggle("Backwards")
+if backwards:
+    base = [ListDay("Oldest first", [row for day in base for row in day.rows][::-1])]
 
 time.sleep(DELAY)
 done = stored()
@@ -226,6 +230,7 @@ transaction_list(
     ListPage(
         labels=[ListLabel(id_, name, COLORS[id_ % len(COLORS)]) for id_, name in labels.items()],
         days=replay(base, labels, done),
+        listing=str(backwards),
         empty=EmptyText("Nothing to review", "Upload a statement and its transactions appear here."),
     ),
     key="list",

@@ -69,11 +69,13 @@ def generated(n_labels: int, n_rows: int, name: str = "") -> list[PanelLabel]:
         judged = n_rows if index % 3 else n_rows - 10 * (index % 7)
         support = max(2, int(judged * 0.3 * 0.87**index)) if index != 5 else 0
         truth = np.zeros(judged, dtype=bool)
+        if index == 9:  # nobody said no
+            support = judged
         truth[:support] = True
         skill = 1.2 + (index * 7 % 11) / 5
         scores = 1 / (1 + np.exp(-(rng.normal(-1.6, 1, judged) + truth * rng.normal(skill, 1, judged))))
         scores = np.round(scores, 2 + index % 3).astype(np.float32)
-        tuned = support >= 10
+        tuned = 10 <= support < judged
         saved = round(0.35 + 0.05 * (index % 5), 2) if tuned else DEFAULT
         labels.append(
             PanelLabel(
@@ -84,7 +86,7 @@ def generated(n_labels: int, n_rows: int, name: str = "") -> list[PanelLabel]:
                 saved=saved,
                 optimum=best_f1(scores, truth) if tuned else None,
                 tuned=tuned,
-                note="" if tuned else f"n = {support}: too few to tune, kept at {DEFAULT:.3f}",
+                note="" if tuned or support == judged else f"n = {support}: too few to tune, kept at {DEFAULT:.3f}",
                 scores=scores,
                 truth=truth,
             )

@@ -41,6 +41,7 @@ export class Curve {
       this.right[i + 1] = this.right[i] + ((truth[i >> 3] >> (7 - (i & 7))) & 1);
     }
     this.positives = this.right[scores.length];
+    this.hasNo = this.positives < scores.length;
   }
 
   /** A score equal to the threshold counts as present. A float32 is compared as the double it is. */
@@ -52,19 +53,20 @@ export class Curve {
       if (this.scores[middle] >= threshold) low = middle + 1;
       else high = middle;
     }
-    return measure(this.right[low], low - this.right[low], this.positives - this.right[low]);
+    return measure(this.right[low], low - this.right[low], this.positives - this.right[low], this.hasNo);
   }
 }
 
-/** Undefined where a denominator is 0: null, shown as "n/a". */
-function measure(tp, fp, fn) {
+/** Undefined where a denominator is 0, precision and F1 also where nobody said no: null, shown as "n/a". */
+function measure(tp, fp, fn, hasNo) {
   return {
     tp,
     fp,
     fn,
-    precision: tp + fp ? tp / (tp + fp) : null,
+    hasNo,
+    precision: hasNo && tp + fp ? tp / (tp + fp) : null,
     recall: tp + fn ? tp / (tp + fn) : null,
-    f1: 2 * tp + fp + fn ? (2 * tp) / (2 * tp + fp + fn) : null,
+    f1: hasNo && 2 * tp + fp + fn ? (2 * tp) / (2 * tp + fp + fn) : null,
   };
 }
 
@@ -73,13 +75,17 @@ function mean(values) {
   return known.length ? known.reduce((sum, value) => sum + value, 0) / known.length : null;
 }
 
-/** Micro pools the counts; macro is the mean over labels that have a positive. */
+/**
+ * Micro scores the pooled decisions as if they were of one label; macro is the mean over labels that have a positive,
+ * of precision and F1 over those of them that somebody said no to.
+ */
 export function totals(measures) {
   const sum = (name) => measures.reduce((total, one) => total + one[name], 0);
-  const scored = measures.filter((one) => one.tp + one.fn > 0);
+  const withSupport = measures.filter((one) => one.tp + one.fn > 0);
   const macro = {};
-  for (const metric of METRICS) macro[metric] = mean(scored.map((one) => one[metric]));
-  return { micro: measure(sum("tp"), sum("fp"), sum("fn")), macro, scored: scored.length };
+  for (const metric of METRICS) macro[metric] = mean(withSupport.map((one) => one[metric]));
+  const micro = measure(sum("tp"), sum("fp"), sum("fn"), measures.some((one) => one.hasNo));
+  return { micro, macro, scored: withSupport.filter((one) => one.hasNo).length };
 }
 
 const round3 = (value) => Math.round(value * 1000) / 1000;
@@ -390,8 +396,8 @@ function stepPath(values) {
 
 // The whole panel
 
-// A tag without a positive has no F1 to mend: it comes last, as macro leaves it out.
-const sortF1 = (card) => (card.curve.positives ? card.measure.f1 : 2);
+// A tag without a positive, or without a negative, has no F1 to mend: it comes last, as macro leaves it out.
+const sortF1 = (card) => (card.curve.positives ? card.measure.f1 ?? 2 : 2);
 
 // The first is the default: where the numbers rest on the most evidence, and a change moves the most tags.
 const ORDERS = {
@@ -551,7 +557,7 @@ class Panel {
     const left = labels.length - this.savedTotals.scored;
     write(this.scored, `mean of ${tags(this.savedTotals.scored)}`);
     write(this.leftOut, left ? `${count(left)} left out` : "none left out");
-    this.leftOut.title = left ? "Without a judged row that has it, a tag has no recall, so macro leaves it out." : "";
+    this.leftOut.title = left ? "Without a judged row that has it and one that has it not, a tag has no F1, so macro leaves it out." : "";
     const positives = this.cards.reduce((sum, card) => sum + card.curve.positives, 0);
     write(this.truth, `${count(positives)} true ${positives === 1 ? "tag" : "tags"}`);
     const measured = `Measured ${measuredOn}, ${upTo}${count(most)} judged rows`;

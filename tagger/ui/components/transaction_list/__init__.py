@@ -94,10 +94,14 @@ class EmptyText:
 
 @dataclass(frozen=True)
 class ListPage:
-    """Everything that one page of the list shows."""
+    """Everything that one page of the list shows.
+
+    `listing` names what was asked for (order, filters, page): while it stays, so does the row that has the focus.
+    """
 
     labels: Sequence[ListLabel]
     days: Sequence[ListDay]
+    listing: str = ""
     empty: EmptyText = EmptyText("Nothing here")
 
 
@@ -155,6 +159,7 @@ def page_data(page: ListPage, *, key: str, answer: Outcome | None = None) -> dic
     answer = answer or Outcome()
     return {
         "key": key,
+        "listing": page.listing,
         "labels": [{"id": label.id, "name": label.name, "color": label.color} for label in page.labels],
         "days": [{"title": day.title, "rows": [_row_data(row) for row in day.rows]} for day in page.days if day.rows],
         "acknowledged": sorted(answer.acknowledged),

@@ -54,6 +54,7 @@ class TransactionList {
     this.pending = []
     this.history = []
     this.focused = null
+    this.listing = null
     this.inFlight = false
     this.unsent = false
     this.attempt = 0
@@ -76,14 +77,16 @@ class TransactionList {
 
   receive(data, setStateValue, setTriggerValue) {
     const first = !this.data
+    const other = this.listing !== data.listing
     this.data = data
+    this.listing = data.listing
     this.setStateValue = setStateValue
     this.setTriggerValue = setTriggerValue
     this.#readPage(data)
     this.#settle(new Set(data.acknowledged), data.failed)
-    this.#keepFocusOnPage()
+    this.#keepFocusOnPage({ other })
     this.#render()
-    if (this.turned && this.focused && this.root.getBoundingClientRect().top < 0) {
+    if ((this.turned || other) && this.focused && this.root.getBoundingClientRect().top < 0) {
       this.elements.get(this.focused).root.scrollIntoView({ block: "nearest", behavior: "instant" })
     }
     this.inFlight = false
@@ -148,8 +151,9 @@ class TransactionList {
     }
   }
 
-  #keepFocusOnPage() {
-    if (this.rows.has(this.focused)) return
+  /** Another order, filter or page begins where it begins, also where the row of before is among its rows. */
+  #keepFocusOnPage({ other }) {
+    if (this.rows.has(this.focused) && !other) return
     this.focused = this.ids.find((id) => this.rows.get(id).state === "open") ?? this.ids[0] ?? null
   }
 
@@ -370,7 +374,7 @@ class TransactionList {
 
   #store() {
     try {
-      const kept = { pending: this.pending, focused: this.focused }
+      const kept = { pending: this.pending, focused: this.focused, listing: this.listing }
       sessionStorage.setItem(this.storageKey, JSON.stringify(kept))
     } catch {
       // Full or forbidden storage costs only the re-sending after a reload.
@@ -382,6 +386,7 @@ class TransactionList {
       const kept = JSON.parse(sessionStorage.getItem(this.storageKey) ?? "{}")
       this.pending = Array.isArray(kept.pending) ? kept.pending.filter((entry) => entry?.wire?.operation) : []
       this.focused = kept.focused ?? null
+      this.listing = kept.listing
     } catch {
       this.pending = []
     }
@@ -603,7 +608,7 @@ class TransactionList {
     const confirmed = this.ids.filter((id) => this.#isConfirmed(id)).length
     const done = rows > 0 && confirmed === rows
     this.end.classList.toggle("done", done)
-    const end = done ? `Page done: ${count(rows, "transaction")} confirmed` : `${rows - confirmed} of ${rows} still open`
+    const end = done ? `Page done: ${count(rows, "transaction")} confirmed` : `${rows - confirmed} of ${rows} on this page still open`
     if (this.end.dataset.text !== end) {
       this.end.dataset.text = end
       this.end.replaceChildren(...(done ? [icon("check")] : []), end)
@@ -612,7 +617,7 @@ class TransactionList {
     const place = rows ? `${this.ids.indexOf(this.focused) + 1} of ${rows}` : ""
     setText(this.message, this.toast?.text ?? place)
     this.undoButton.hidden = !this.toast?.undo
-    const parts = [`${confirmed} confirmed`]
+    const parts = [`${confirmed} confirmed on this page`]
     if (this.toast && place) parts.unshift(place)
     const saving = this.attempt ? "still saving" : "saving"
     if (this.pending.length) parts.unshift(`${saving} ${this.pending.length}…`)
