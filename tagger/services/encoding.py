@@ -62,15 +62,25 @@ class Encoding:
 
     @property
     def encoder(self) -> TextEncoder:
-        """The encoder, loaded on first use (a few seconds)."""
+        """The encoder, loaded on first use (a few seconds).
+
+        Raises
+        ------
+        EncoderError
+            If its files are not there, make no encoder, or are not those that `identity` told of.
+        """
         with self._lock:
             if self._encoder is None:
                 # Here, not above: torch and transformers take seconds to import, and most screens need neither.
                 from tagger.learning.encoder import load_encoder  # noqa: PLC0415
 
-                self._encoder = load_encoder(
+                encoder = load_encoder(
                     self._settings.encoder, max_length=self._settings.max_length, batch_size=self._settings.batch_size
                 )
+                if self._identified is not None and self._identified.fingerprint != encoder.fingerprint:
+                    # What is stored was opened under another name: nothing may be added to it.
+                    raise EncoderError("The encoder's files changed while they were in use.", hint="Start again.")
+                self._encoder = encoder
             return self._encoder
 
     @property

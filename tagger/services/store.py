@@ -16,6 +16,7 @@ from tagger.config import Settings
 from tagger.errors import BundleError, NotFoundError
 from tagger.labels.labelset import Label, fold_name
 from tagger.labels.truth import Truth
+from tagger.learning.recipe import Recipe
 from tagger.services.encoding import Encoding, own_encoding
 from tagger.services.inputs import context_of
 from tagger.services.view import Columns, Tagging, View
@@ -54,7 +55,7 @@ class _Cache:
     bundles: dict[str, Bundle] = field(default_factory=dict)
     matrices: dict[str, KeyedMatrix] = field(default_factory=dict)
     tuned: dict[str, Encoding] = field(default_factory=dict)
-    endings: tuple[str, tuple[str, ...], dict[int | None, Ending]] | None = None
+    endings: tuple[str, Recipe, tuple[str, ...], dict[int | None, Ending]] | None = None
 
 
 class Store:
@@ -119,20 +120,26 @@ class Store:
                 known.pop(next(iter(known)))
             known[bundle.run_id] = encoding
 
-    def endings(self, features: str, label_ids: tuple[str, ...]) -> dict[int | None, Ending]:
-        """Where the fits of this process's last training ended, by fold, for these labels; empty for other features."""
+    def endings(self, run_id: str, recipe: Recipe, label_ids: tuple[str, ...]) -> dict[int | None, Ending]:
+        """Where the fits of a run ended, by the fold left out, for these labels.
+
+        Empty but for the last run of this process, and for another recipe: its folds may be others, and a fit must not
+        begin at weights that learned from the rows it leaves out.
+        """
         with self._lock:
             known = self._cache.endings
-        if known is None or known[0] != features:
+        if known is None or known[:2] != (run_id, recipe):
             return {}
-        place_of = {label_id: place for place, label_id in enumerate(known[1])}
+        place_of = {label_id: place for place, label_id in enumerate(known[2])}
         places = [place_of.get(label_id, -1) for label_id in label_ids]
-        return {fold: ending.of_labels(places) for fold, ending in known[2].items()}
+        return {fold: ending.of_labels(places) for fold, ending in known[3].items()}
 
-    def keep_endings(self, features: str, label_ids: tuple[str, ...], endings: dict[int | None, Ending]) -> None:
+    def keep_endings(
+        self, run_id: str, recipe: Recipe, label_ids: tuple[str, ...], endings: dict[int | None, Ending]
+    ) -> None:
         """Remember where fits ended; what was remembered before is let go."""
         with self._lock:
-            self._cache.endings = (features, label_ids, endings)
+            self._cache.endings = (run_id, recipe, label_ids, endings)
 
     def remove_bundle(self, run_id: str) -> None:
         """Delete a discarded run's files and what was derived from it."""

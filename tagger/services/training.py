@@ -19,6 +19,7 @@ from tagger.learning.recipe import Recipe, parts_of, resolve
 from tagger.learning.thresholds import Chooser, ChosenThreshold, apply_thresholds, parse_chooser
 from tagger.services.comparing import warned, weigh
 from tagger.services.encoding import Encoding
+from tagger.services.evidence import out_of_fold_rows
 from tagger.services.gains import News, bought, news
 from tagger.services.gathering import TrainingSet, stored_examples, training_set
 from tagger.services.inputs import group_hashes
@@ -107,10 +108,12 @@ def train(store: Store, recipe: Recipe, progress: Progress, *, promote_it: bool 
         If someone asked to stop; nothing is kept.
     """
     lesson = prepare(store, recipe, progress)
-    endings = store.endings(lesson.recipe.features, lesson.label_ids)
+    # The run in use is the one whose folds stay.
+    endings = store.endings(lesson.view.tagging.run_id, lesson.recipe, lesson.label_ids)
     fitted = fit(lesson.examples, lesson.recipe, progress, kept=lesson.kept, endings=endings)
-    store.keep_endings(lesson.recipe.features, lesson.label_ids, endings)
-    return keep(store, lesson, fitted, progress, promote_it=promote_it)
+    report = keep(store, lesson, fitted, progress, promote_it=promote_it)
+    store.keep_endings(report["run_id"], lesson.recipe, lesson.label_ids, endings)
+    return report
 
 
 def prepare(store: Store, recipe: Recipe, progress: Progress) -> Lesson:
@@ -349,11 +352,12 @@ def folds_of_current(store: Store, view: View, data: TrainingSet, recipe: Recipe
     current = store.bundle(view.tagging.run_id)
     if (current.recipe.get("seed"), current.recipe.get("n_folds")) != (recipe.seed, recipe.n_folds):
         return None
-    if not {"transaction_ids", "folds"} <= current.evidence.keys():
+    if "folds" not in current.evidence:
         return None
-    ids = (bytes(each).hex() for each in current.evidence["transaction_ids"])
-    fold_of = dict(zip(ids, current.evidence["folds"].tolist(), strict=True))
-    return np.array([fold_of.get(view.columns.ids[row], -1) for row in data.rows.tolist()], dtype=np.int64)
+    known_rows, places = out_of_fold_rows(view, current)
+    folds = np.full(len(view.columns), -1, dtype=np.int64)
+    folds[known_rows] = current.evidence["folds"][places]
+    return folds[data.rows]
 
 
 class _Told:

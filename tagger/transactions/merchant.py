@@ -67,6 +67,16 @@ _TAIL = re.compile(
     r")$|(?<!:)//\S.*$",
     re.IGNORECASE,
 )
+# Words that banks, collectors and addresses write of themselves. Who is left with these alone has lost the name.
+_BANKERS_WORDS = (
+    "ach and app at atm auth authorised authorized back bacs bank bgc bill by card cash cd charge check cheque co "
+    "com contactless counter crd credit dd debit deposit direct eft eftpos eur ext faster fee for fpi fpo from "
+    "gbp giro id in interest international intl inv invoice issued iz made mandate money net no nr of on online "
+    "order org paid payment payments paypal pmt point pos purchase purchases pypl received ref reference refund "
+    "regular retail returned reversal sale sent sepa settlement sq standing sumup to transaction transfer "
+    "transfers trn tst txn uk usd via vis visa wire with withdrawal www zar zettle "
+)
+_OF_BANKS = frozenset(_BANKERS_WORDS.split())
 # Dates, times and cards wherever they stand.
 _WITHIN = re.compile(
     rf"(?<![\w.]){_DATE}|(?<!\w)(?:card|crd|cd) (?:no\.? ?|number |ending (?:in )?)?[x*]*\d{{4}}(?!\w)"
@@ -92,18 +102,22 @@ _LONGEST_TOWN = 25
 _LETTER = re.compile(r"[^\W\d_]")
 _TWO_SIGNS = re.compile(r"[^\W_].*[^\W_]")
 _RUNS = re.compile(r"[^\W_]+")
-_GLUED = re.compile(r"([^\W\d_]{4,})\d+")
+_GLUED = re.compile(r"([^\W\d_]{4,})\d+|\d{1,3}([^\W\d_]{5,})")
 _DIGITS = re.compile(r"\d+")
 _EDGES = " *#-_/.,:;'\"()[]|@"
+_LONGEST = 500  # characters; what a bank writes of a payment is shorter
 _MOST_ROUNDS = 10  # three are usual
 
 
 def merchant_text(description: str) -> str:
     """Give what is left of a description without payment method, dates, references, numbers and place.
 
-    A description that holds nothing else comes back as it was, and so does what has been stripped before.
+    A description that holds nothing else comes back as it was, and so does what has been stripped before, or is longer
+    than `_LONGEST`.
     """
     plain = text = " ".join(description.split())
+    if len(plain) > _LONGEST:
+        return plain
     for _ in range(_MOST_ROUNDS):
         before, text = text, _stripped_once(text)
         if text == before:
@@ -114,21 +128,27 @@ def merchant_text(description: str) -> str:
 def group_key(description: str) -> str:
     """Give the form that a merchant's rows share whatever the store, the receipt, the card or the way of paying.
 
-    Of what one round of `merchant_text` leaves, the words without numbers and signs. Where no word is left it is the
-    folded description with `#` for its digits. What differs in a town alone stays apart: it may be another merchant.
+    Its words in their order, each once: without numbers, codes and dates, without what banks write of themselves. It
+    drops no more than that, for a statement in which every line looked like one merchant could not be learned from.
+    Where no word is left it is the folded description with `#` for its digits. What differs in a town alone stays
+    apart: it may be another merchant. Of longer descriptions the first `_LONGEST` characters count.
     """
-    folded = fold_description(_stripped_once(" ".join(description.split())))
-    words = [word for run in _RUNS.findall(folded) if (word := _without_number(run))]
-    key = " ".join(words)
-    return key if len(key) > 1 and _LETTER.search(key) else _DIGITS.sub("#", fold_description(description))
+    plain = " ".join(description[: 2 * _LONGEST].split())[:_LONGEST]
+    folded = fold_description(_WITHIN.sub(" ", _without_places(plain))).replace("'", "").replace("’", "")
+    words = list(dict.fromkeys(word for run in _RUNS.findall(folded) if (word := _without_number(run))))
+    key = " ".join([word for word in words if word not in _OF_BANKS] or words)
+    return key if len(key) > 1 and _LETTER.search(key) else _DIGITS.sub("#", fold_description(plain))
 
 
 def _stripped_once(text: str) -> str:
     text = _without_prefixes(_without_places(text))
-    for pattern in (_TAIL, _WITHIN, _MARKS):
+    shorter = _TAIL.sub(" ", text)
+    # Behind a reference there may stand the name, and then nothing but words of the bank stands before it.
+    if _has_word(shorter) and (_names_somebody(shorter) or not _names_somebody(text)):
+        text = shorter
+    for pattern in (_WITHIN, _MARKS):
         shorter = pattern.sub(" ", text)
-        if shorter != text and _has_word(shorter):
-            text = shorter
+        text = shorter if _has_word(shorter) else text
     kept: list[str] = []
     seen: set[str] = set()
     for token in text.split():
@@ -188,13 +208,18 @@ def _name_in(token: str, seen: set[str], *, is_first: bool) -> str:
 def _without_number(run: str) -> str:
     """Letters and digits in a row without the number they hold; empty where they are all number, or a code."""
     if run.isalpha():
-        return run
+        return "" if set(run) == {"x"} else run  # what masks a card
     glued = _GLUED.fullmatch(run)
     if glued is not None:
-        return glued[1]
+        return _without_number(glued[1] or glued[2])
     n_digits = sum(map(str.isdigit, run))
     is_code = n_digits == len(run) or n_digits >= 3 or len(run) >= 5
     return "" if is_code else _DIGITS.sub("#", run)
+
+
+def _names_somebody(text: str) -> bool:
+    """Whether a word is left that banks do not write of themselves."""
+    return any(word.isalpha() and len(word) > 1 and word.casefold() not in _OF_BANKS for word in _RUNS.findall(text))
 
 
 def _has_word(text: str) -> bool:

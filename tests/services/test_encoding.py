@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from toys import bert_folder
 
 from tagger.config import Settings
+from tagger.errors import EncoderError
 from tagger.learning import encoder as encoders
 from tagger.services.encoding import Encoding
 from tagger.services.progress import Progress
@@ -34,3 +36,14 @@ def test_texts_that_are_stored_need_no_encoder(settings, monkeypatch):
     assert np.array_equal(after, before[::-1])
     with pytest.raises(AssertionError, match="loaded"):
         again.embed(["gym"], Progress())
+
+
+def test_weights_that_changed_since_they_were_identified_are_not_stored_under_the_old_name(settings, tmp_path):
+    encoding = Encoding(settings)
+    encoding.embed([], Progress())
+    other = bert_folder(tmp_path / "other", ["gym"], n_layers=2)
+    for file in other.iterdir():
+        shutil.copy(file, tmp_path / "encoder")
+    with pytest.raises(EncoderError, match="changed"):
+        encoding.embed(TEXTS, Progress())
+    assert Encoding(settings).embed(TEXTS, Progress())[1] == 3

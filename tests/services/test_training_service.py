@@ -17,7 +17,7 @@ from tagger.errors import CancelledError, NotFoundError, TaggerError, TrainingEr
 from tagger.learning.examples import Examples
 from tagger.learning.model import Model
 from tagger.learning.names import label_text
-from tagger.learning.recipe import HeadSettings, Recipe
+from tagger.learning.recipe import HeadSettings, Recipe, resolve
 from tagger.learning.thresholds import apply_thresholds, choose_thresholds, parse_chooser
 from tagger.services import doctor, home, importing, runs, training, tuning
 from tagger.services.evidence import gather
@@ -403,15 +403,22 @@ def test_inputs_differ_in_amount_where_the_starter_looks_at_it(features, context
     assert context_of(features) == context
 
 
-def test_the_next_training_begins_where_this_one_ended_label_by_label(taught):
-    recipe = Recipe(features="both+lexical", head=HeadSettings(kind="logistic"))
-    training.train(taught, recipe, Progress())
+def test_a_training_begins_where_the_run_in_use_ended_label_by_label(taught):
+    recipe = resolve(Recipe(features="both+lexical", head=HeadSettings(kind="logistic")), 100)
+    run_id = training.train(taught, recipe, Progress())["run_id"]
     ids = tuple(label.id for label in taught.view().labels)
-    known = taught.endings("both+lexical", ids)
+    known = taught.endings(run_id, recipe, ids)
     assert set(known) == {None, 0, 1, 2, 3, 4}
-    turned = taught.endings("both+lexical", (*reversed(ids), "new"))
+    turned = taught.endings(run_id, recipe, (*reversed(ids), "new"))
     for fold, ending in known.items():
         assert ending.texts == turned[fold].texts
         assert torch.equal(ending.end.bias, turned[fold].end.bias[:-1].flip(0))
         assert turned[fold].end.bias[-1].isnan()
-    assert taught.endings("mean", ids) == {}
+
+
+def test_fits_begin_anew_beside_another_run_or_recipe(taught):
+    recipe = resolve(Recipe(features="both+lexical", head=HeadSettings(kind="logistic")), 100)
+    run_id = training.train(taught, recipe, Progress())["run_id"]
+    ids = tuple(label.id for label in taught.view().labels)
+    assert taught.endings(taught.view().tagging.run_id, recipe, ids) == {}  # not promoted: its folds do not stay
+    assert taught.endings(run_id, replace(recipe, seed=1), ids) == {}
