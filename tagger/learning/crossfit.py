@@ -24,8 +24,6 @@ from tagger.learning.model import Model
 from tagger.learning.recipe import Recipe, resolve
 from tagger.learning.split import grouped_folds
 from tagger.learning.thresholds import (
-    DEFAULT_THRESHOLD,
-    MIN_POSITIVE_GROUPS,
     Chooser,
     ChosenThreshold,
     apply_thresholds,
@@ -288,8 +286,6 @@ def chosen_on(
     *,
     y_seen: FloatMatrix,
     rows: BoolVector | None = None,
-    default: float = DEFAULT_THRESHOLD,
-    min_groups: int = MIN_POSITIVE_GROUPS,
 ) -> list[ChosenThreshold]:
     """Choose thresholds for new descriptions and for a later batch, in which frequent ones come again.
 
@@ -316,8 +312,6 @@ def chosen_on(
         judged[both],
         groups[both],
         chooser,
-        default=default,
-        min_groups=min_groups,
     )
 
 
@@ -327,9 +321,6 @@ def cross_fitted_predictions(
     judged: BoolMatrix,
     groups: IntVector,
     chooser: Chooser,
-    *,
-    default: float = DEFAULT_THRESHOLD,
-    min_groups: int = MIN_POSITIVE_GROUPS,
 ) -> BoolMatrix:
     """Cut every row at thresholds chosen on the other folds, so that it chose neither weights nor thresholds.
 
@@ -350,8 +341,6 @@ def cross_fitted_predictions(
             chooser,
             y_seen=oof.y_seen[fold],
             rows=~held_out,
-            default=default,
-            min_groups=min_groups,
         )
         y_pred[held_out] = apply_thresholds(oof.y_prob[held_out], [threshold.value for threshold in chosen])
     return y_pred
