@@ -175,7 +175,9 @@ def choose_thresholds(
     default: float = DEFAULT_THRESHOLD,
     min_groups: int = MIN_POSITIVE_GROUPS,
 ) -> list[ChosenThreshold]:
-    """Choose one threshold per label; a label with little evidence keeps a shared default and says so.
+    """Choose one threshold per label; one with little evidence is not tuned on its own, and says so.
+
+    It takes what the chooser has labels share, else the default.
 
     Parameters
     ----------
