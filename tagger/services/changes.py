@@ -21,14 +21,15 @@ class Change:
     """Transactions of one description whose tags differ in the same way; `count` says how many.
 
     `outcome` says of reviewed ones whether the decisions that differ are right in the later run, wrong, or some of
-    each; their tags are what each run predicts without having learned the description. Those not reviewed have the tags
-    that the app would show.
+    each; their tags are what each run predicts without having learned the description, and `reviewed` are those that
+    somebody gave them. Those not reviewed have the tags that the app would show, and None.
     """
 
     description: str
     count: int
     before: tuple[str, ...]
     after: tuple[str, ...]
+    reviewed: tuple[str, ...] | None
     outcome: str
 
 
@@ -63,7 +64,9 @@ def _reviewed(two: Pair) -> list[Change]:
     return [
         change
         for outcome, kept in ((RIGHT, right & ~wrong), (WRONG, wrong & ~right), (MIXED, right & wrong))
-        for change in _alike(two.view, pair.rows[kept], (pair.before[kept], pair.after[kept]), names, outcome)
+        for change in _alike(
+            two.view, pair.rows[kept], (pair.before[kept], pair.after[kept], pair.y_true[kept]), names, outcome
+        )
     ]
 
 
@@ -79,22 +82,33 @@ def _open(two: Pair) -> list[Change]:
 def _alike(
     view: View,
     rows: NDArray[np.intp],
-    tags: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    tags: Sequence[NDArray[np.bool_]],
     names: Sequence[str],
     outcome: str,
 ) -> list[Change]:
-    """One change for all rows of one description that change in the same way."""
-    places: dict[tuple[int, bytes, bytes], list[int]] = {}
-    before, after = tags
+    """One change for all rows of one description that change in the same way.
+
+    Parameters
+    ----------
+    tags : before, after, and where they are reviewed the reviewed ones; each (n_rows, n_labels).
+    """
+    places: dict[tuple[int, bytes], list[int]] = {}
+    together = np.stack(list(tags), axis=1)
     for place, fold in enumerate(view.columns.fold_index[rows].tolist()):
-        places.setdefault((fold, before[place].tobytes(), after[place].tobytes()), []).append(place)
+        places.setdefault((fold, together[place].tobytes()), []).append(place)
+
+    def named(place: int) -> list[tuple[str, ...]]:
+        return [tuple(names[column] for column in np.flatnonzero(cells).tolist()) for cells in together[place]]
+
     return [
         Change(
             description=view.columns.descriptions[int(rows[each[0]])],
             count=len(each),
-            before=tuple(names[column] for column in np.flatnonzero(before[each[0]]).tolist()),
-            after=tuple(names[column] for column in np.flatnonzero(after[each[0]]).tolist()),
+            before=found[0],
+            after=found[1],
+            reviewed=found[2] if len(found) > 2 else None,
             outcome=outcome,
         )
         for each in places.values()
+        for found in [named(each[0])]
     ]

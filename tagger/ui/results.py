@@ -208,6 +208,7 @@ def _changes(two: Pair, compared: Mapping[str, Any], *, key: str) -> None:
                         "Rows": row.count,
                         "Before": list(row.before),
                         "After": list(row.after),
+                        "Reviewed": list(row.reviewed or ()),
                         "Description": row.description[:200],
                     }
                     for row in found.rows
@@ -222,7 +223,8 @@ def _outcomes(counts: Mapping[str, int], compared: Mapping[str, Any]) -> None:
     if compared["reason"] is None:
         judged = [f"{counts[outcome]:,} {outcome}" for outcome in (changes.RIGHT, changes.WRONG, changes.MIXED)]
         told.append(
-            f"Of reviewed transactions, predicted without having learned them, the later run is {', '.join(judged)}."
+            f"Of reviewed transactions, predicted without having learned them, the later run is {', '.join(judged)}"
+            " (mixed: right about one tag and wrong about another)."
         )
     told.append(f"{widgets.counted(counts[changes.NOT_REVIEWED], 'transaction')} not reviewed yet would change.")
     st.caption(" ".join(told))

@@ -41,6 +41,7 @@ def test_a_transaction_with_a_right_and_a_wrong_turn_is_mixed(judged):
     add_scored_run(judged, before, promote=True)
     found = changes(pair(judged, add_scored_run(judged, after).run_id))
     assert [(row.before, row.after, row.outcome, row.count) for row in found.rows] == [(("b",), ("a",), "mixed", 1)]
+    assert found.rows[0].reviewed == ("a", "b")
 
 
 def test_open_transactions_are_listed_as_promoting_changes_them(judged):
@@ -61,7 +62,7 @@ def test_open_transactions_are_listed_as_promoting_changes_them(judged):
         key = (view.columns.descriptions[row], tuple(names[was[row]]), tuple(names[now[row]]))
         expected[key] = expected.get(key, 0) + 1
     assert {(row.description, row.before, row.after): row.count for row in found.rows} == expected
-    assert {row.outcome for row in found.rows} == {"not reviewed"}
+    assert {(row.outcome, row.reviewed) for row in found.rows} == {("not reviewed", None)}
     assert found.counts["not reviewed"] == sum(expected.values()) > 0
     assert n_rows == 240
 
