@@ -57,9 +57,10 @@ def asked_for(view: View) -> Asked:
             "State", list(STATES), default="All", key="show", bind="query-params", label_visibility="collapsed"
         )
     # Behind a button: a phone shows transactions first.
-    n_more = sum(bool(st.session_state.get(name)) for name in ("tags", "since", "until", "untagged"))
+    n_more = sum(bool(st.session_state.get(name)) for name in ("tags", "said", "since", "until", "untagged"))
     with row.popover(f"Filter ({n_more})" if n_more else "Filter", icon=":material/filter_list:"):
         tags = _tags(view)
+        said = st.toggle("Only where a person or a file said so", key="said", bind="query-params")
         untagged = st.toggle("Without any tag", key="untagged", bind="query-params")
         since, until = _dates()
     rows = Filter(
@@ -69,6 +70,7 @@ def asked_for(view: View) -> Asked:
         since=since,
         until=until,
         untagged=untagged,
+        said=said and bool(tags),
     )
     return Asked(rows, order, label_id)
 
