@@ -336,9 +336,14 @@ def _thresholds(options: argparse.Namespace, settings: Settings) -> Result:
 
 def _queue(options: argparse.Namespace, settings: Settings) -> Result:
     store = Store(settings)
-    measured = _job(store, curve.KIND, lambda progress: curve.measure(store, progress)) if options.curve else None
-    found = queue.listed(store, options.n_picks, options.label)
-    return found if measured is None else {**found, "learning_curve": measured}
+    found = {**queue.listed(store, options.n_picks, options.label), "note": ""}
+    if not options.curve:
+        return found
+    missing = curve.n_missing(store)
+    if missing:
+        note = f"A learning curve needs {curve.ENOUGH} different reviewed descriptions; {missing} are missing."
+        return {**found, "note": note}
+    return {**found, "learning_curve": _job(store, curve.KIND, lambda progress: curve.measure(store, progress))}
 
 
 def _experiments(options: argparse.Namespace, settings: Settings) -> Result:
