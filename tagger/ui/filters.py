@@ -75,12 +75,13 @@ def asked_for(view: View) -> Asked:
     return Asked(rows, order, label_id)
 
 
-def page(n_rows: int, n_open: int, *, asked: Asked, n_left: int | None = None) -> int:
+def page(n_rows: int, n_open: int, *, asked: Asked, n_left: int | None = None, most_doubtful: int | None = None) -> int:
     """Which page of that many rows, counted from 1; the first one again when something else is asked for.
 
     Parameters
     ----------
     n_left : how many transactions are to review in all, where the rows are but picks of them.
+    most_doubtful : how many the list holds without a search, where it ends at its most doubtful rows.
     """
     n_pages = max(1, -(-n_rows // PAGE_SIZE))
     if st.session_state.get("asked") != asked:
@@ -90,7 +91,10 @@ def page(n_rows: int, n_open: int, *, asked: Asked, n_left: int | None = None) -
     if st.session_state.get("page", 1) > n_pages:
         st.session_state["page"] = n_pages
     line = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
-    if n_left is None:
+    if most_doubtful is not None:
+        some = f"{n_rows:,} of the" if n_rows < most_doubtful else "The"
+        told = f"{some} {most_doubtful:,} most doubtful · {n_open:,} to review"
+    elif n_left is None:
         told = f"{counted(n_rows, 'transaction')} · {n_open:,} to review"
     else:
         told = f"{n_open:,} of {counted(n_rows, 'pick')} open · {n_left:,} to review in all"

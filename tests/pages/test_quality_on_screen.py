@@ -85,6 +85,17 @@ def test_the_search_narrows_a_list(review, listed, doubtful):
     assert {row["description"] for row in listed(review(order="errors", q="mobil"))} == {"MOBIL 9"}
 
 
+def test_a_list_that_ends_at_the_most_doubtful_rows_says_so(review, doubtful, monkeypatch):
+    n_doubted = len(quality.find(doubtful, doubtful.view()).slips.picks)
+    assert n_doubted >= 1
+    assert "doubtful ·" not in "".join(each.value for each in review(order="errors").caption)
+    monkeypatch.setattr(quality, "SIZE", n_doubted)
+    page = review(order="errors")
+    assert f"The {n_doubted} most doubtful · {n_doubted} to review" in [each.value for each in page.caption]
+    page.text_input(key="q").set_value("no such row").run()
+    assert f"0 of the {n_doubted} most doubtful · 0 to review" in [each.value for each in page.caption]
+
+
 def test_when_all_are_checked_the_way_on_is_offered(review, listed, doubtful):
     page = review(order="conflicts")
     for row in listed(page):
