@@ -123,7 +123,8 @@ def empty_text(view: View, asked: Asked) -> tuple[str, str]:
         return "Nothing to review yet", "Upload a statement, or try the sample data on the Home page."
     if asked.rows == Filter(state=OPEN):
         if asked.order == QUEUE and not view.truth.confirmed.all():
-            return "Nothing left to ask", "Every description was reviewed once. Equal ones are answered from memory."
+            known = "was reviewed once" if asked.label_id is None else "has a verdict on this tag"
+            return "Nothing left to ask", f"Every description {known}. Equal ones are answered from memory."
         return "All confirmed", "Train on the Train page so that the next statement needs fewer corrections."
     if asked.order in (SLIPS, CONFLICTS) and asked.rows == Filter():
         return "Nothing left to check", "What the model and equal rows doubt comes up here after the next training."

@@ -7,7 +7,7 @@ from threading import Event
 from typing import Any
 
 import pytest
-from steps import confirm, do, import_and_train, import_csv
+from steps import confirm, do, import_and_train, import_csv, verdict
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block
 from toys import labelled_csv
@@ -116,6 +116,15 @@ def test_a_queue_without_anything_left_says_so(review, filled):
     page = review(order="queue")
     (component,) = [each for each in page.main if "BidiComponent" in type(each.proto).__name__]
     assert json.loads(component.proto.json)["empty"]["title"] == "Nothing left to ask"
+
+
+def test_a_queue_for_one_tag_without_anything_left_speaks_of_that_tag(review, filled):
+    fuel = next(label.id for label in filled.view().labels if label.name == "fuel")
+    for row in filled.view().columns.ids[-len(ROWS) :]:
+        verdict(filled, row, fuel, "no")
+    page = review(order="queue", **{"for": "fuel"})
+    (component,) = [each for each in page.main if "BidiComponent" in type(each.proto).__name__]
+    assert json.loads(component.proto.json)["empty"]["body"].startswith("Every description has a verdict on this tag.")
 
 
 def test_the_score_of_random_picks_stands_above_the_queue(review, filled, monkeypatch):
