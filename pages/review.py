@@ -12,7 +12,7 @@ from tagger.ui.components.transaction_list import WIDTH, EmptyText, ListPage, tr
 state = session.open_page("Review")
 job = widgets.job_status(state, ("import", "tag"))
 view = state.store.view()
-n_left = None
+n_left, most_doubtful = None, None
 with st.container(width=WIDTH, gap="xsmall"):
     asked = filters.asked_for(view)
     if asked.order in filters.OF_TAGS:
@@ -23,6 +23,8 @@ with st.container(width=WIDTH, gap="xsmall"):
     if doubted is not None and done is not None:
         wanted = quality.within(view, doubted, asked.rows)
         ids, n_open = wanted.ids, sum(each not in done for each in wanted.ids)
+        if asked.order == filters.SLIPS and len(doubted.picks) == quality.SIZE:
+            most_doubtful = quality.SIZE
         second_look.header(view, asked.order, wanted, state, n_open=n_open)
     elif asked.order == filters.QUEUE:
         wanted = state.pin(
@@ -34,7 +36,7 @@ with st.container(width=WIDTH, gap="xsmall"):
     else:
         wanted, found = None, review.find(view, asked.rows)
         ids, n_open = state.pin((asked, view.rows_of), lambda: found.ids), found.n_open
-    page = filters.page(len(ids), n_open, asked=asked, n_left=n_left)
+    page = filters.page(len(ids), n_open, asked=asked, n_left=n_left, most_doubtful=most_doubtful)
 rows = review.rows(view, filters.on_page(ids, page))
 transaction_list(
     ListPage(

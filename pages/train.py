@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from tagger.services import comparing, deep, runs, training
+from tagger.services import comparing, curve, deep, runs, training
 from tagger.ui import messages, past_runs, picks, recipes, results, session, widgets
 
 state = session.open_page("Train")
@@ -14,6 +14,8 @@ busy = job is not None and job.running
 if job is not None and not learned["judged"]:
     widgets.show_job(state, job)
 recipes.what_there_is(learned)
+# How the learning curve stands is shown beside its own button, further down.
+measuring, job = (job, None) if job is not None and job.kind == curve.KIND else (None, job)
 newest = runs.newest(state.store)
 is_current = newest is not None and newest.id == runs.current_id(state.store)
 promising = False
@@ -36,14 +38,14 @@ with start, messages.user_errors():
         widgets.show_job(state, job, curve=True)
     else:
         row = st.container(horizontal=True)
-        if row.button("Train", type="secondary" if promising else "primary"):
+        if row.button("Train", type="secondary" if promising else "primary", disabled=busy):
             state.jobs.start("train", lambda progress: training.train(state.store, recipe, progress))
             st.rerun()
-        if row.button("Deep retrain", help=recipes.what_deep_does(state)):
+        if row.button("Deep retrain", help=recipes.what_deep_does(state), disabled=busy):
             state.jobs.start("train", lambda progress: deep.retrain(state.store, deep.deeper(recipe), progress))
             st.rerun()
         if job is not None:
             widgets.show_job(state, job)
     recipes.deep_outcome(state, job)
-picks.learning_curve(state, disabled=busy)
+picks.learning_curve(state, measuring, disabled=busy)
 past_runs.overview(state, disabled=busy)

@@ -336,9 +336,14 @@ def _thresholds(options: argparse.Namespace, settings: Settings) -> Result:
 
 def _queue(options: argparse.Namespace, settings: Settings) -> Result:
     store = Store(settings)
-    measured = _job(store, curve.KIND, lambda progress: curve.measure(store, progress)) if options.curve else None
-    found = queue.listed(store, options.n_picks, options.label)
-    return found if measured is None else {**found, "learning_curve": measured}
+    found = {**queue.listed(store, options.n_picks, options.label), "note": ""}
+    if not options.curve:
+        return found
+    missing = curve.n_missing(store)
+    if missing:
+        note = f"A learning curve needs {curve.ENOUGH} different reviewed descriptions; {missing} are missing."
+        return {**found, "note": note}
+    return {**found, "learning_curve": _job(store, curve.KIND, lambda progress: curve.measure(store, progress))}
 
 
 def _experiments(options: argparse.Namespace, settings: Settings) -> Result:
@@ -365,13 +370,36 @@ def _app(options: argparse.Namespace, _settings: Settings) -> Result:
     # A process of its own: Streamlit wants to own the main thread and its signals.
     command = [sys.executable, "-m", "tagger.ui.serve", "--server.port", str(options.port)]
     print(f"Transaction Tagger: http://localhost:{options.port}", file=sys.stderr, flush=True)  # noqa: T201
-    code = subprocess.run(command, cwd=CHECKOUT, check=False).returncode  # noqa: S603 - our own command
-    if code:
+    code, stopped = _serve(command)
+    if code and not stopped:
         raise SettingError(
             f"The server ended with exit code {code}.",
             hint=f"What it said stands above. If port {options.port} is taken, choose another with --port.",
         )
     return {"exit": code}
+
+
+def _serve(command: list[str]) -> tuple[int, bool]:
+    """Run the server until it ends: its exit code, and whether somebody asked this process to stop.
+
+    Whoever stops this process means the server, so it never outlives it.
+    """
+    stopped = False
+    with subprocess.Popen(command, cwd=CHECKOUT) as server:  # noqa: S603 - our own command
+
+        def stop(*_: object) -> None:
+            nonlocal stopped
+            stopped = True
+            server.terminate()
+
+        before = signal.signal(signal.SIGTERM, stop)
+        try:
+            return server.wait(), stopped
+        except BaseException:
+            server.kill()
+            raise
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _job(store: Store, kind: str, work: Callable[[Progress], Result]) -> Result:

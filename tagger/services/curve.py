@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from tagger.services.view import View
 from tagger.storage import jobs, judgements, runs
 
 KIND = "curve"  # of the job
+ENOUGH = 50  # descriptions; fewer make less than the two points that are a curve
 PROJECTED_FROM = 75  # descriptions; fewer make less than the three points that a projection needs
 LITTLE = 0.02  # macro-F1; what 50 labels bring at most where it is time to stop
 
@@ -32,24 +34,25 @@ def measure(store: Store, progress: Progress) -> dict[str, Any]:
     Returns
     -------
     `points` (each `n_labelled` descriptions, `macro_f1` and its `interval`), `last` (what the last labels moved, with
-    its interval) and `projected` (what twice as many may give), the latter two None where there is too little to tell.
+    its interval) and `projected` (what twice as many may give), the latter two None where there is too little to tell;
+    `starter_knows`: the points begin at the starter, and rows of the sample, which it learned from, are among theirs.
 
     Raises
     ------
     TrainingError
-        If fewer than 50 descriptions were judged: less than two points make no curve.
+        If too few descriptions were judged.
     CancelledError
         If someone asked to stop.
     """
     # torch is imported where it is used: most screens need none of it.
-    from tagger.learning.curve import SMALLEST, learning_curve  # noqa: PLC0415
+    from tagger.learning.curve import learning_curve  # noqa: PLC0415
     from tagger.learning.model import Model  # noqa: PLC0415
 
     view = store.view()
     data = training_set(view)
-    if data.n_groups < 2 * SMALLEST:
+    if data.n_groups < ENOUGH:
         raise TrainingError(
-            f"A learning curve needs {2 * SMALLEST} different descriptions; reviewed so far: {data.n_groups}.",
+            f"A learning curve needs {ENOUGH} different descriptions; reviewed so far: {data.n_groups}.",
             hint="Review more, then look again.",
         )
     recipe = resolve(_recipe(store), data.n_groups)
@@ -74,12 +77,20 @@ def measure(store: Store, progress: Progress) -> dict[str, Any]:
     return {
         "n_labelled": data.n_groups,
         "measured_on": "out-of-fold",
+        "starter_knows": examples.starter is not None and bool(view.is_sample[data.rows].any()),
         "points": [asdict(point) for point in curve.points],
         "last": None if curve.last is None else {**asdict(curve.last), "is_noise": curve.last.is_noise},
         "projected": None
         if curve.projected is None
         else {"n_labelled": curve.projected[0], "macro_f1": curve.projected[1]},
     }
+
+
+def n_missing(store: Store) -> int:
+    """How many more descriptions must be reviewed before a curve can be measured."""
+    with suppress(TrainingError):
+        return max(0, ENOUGH - training_set(store.view()).n_groups)
+    return ENOUGH
 
 
 def newest(store: Store) -> dict[str, Any] | None:

@@ -41,7 +41,8 @@ WHY_RANDOM = "Random pick, for an honest score"
 class Pick:
     """A transaction to judge next. `reason` is stored with what is said about it; `why` says it to a person.
 
-    `n_rows` counts the rows that nobody has confirmed and that differ from it in digits at most, itself included.
+    `n_rows` counts the rows like it that nobody has confirmed, itself included: those that differ in digits at most,
+    and once every merchant was reviewed, those of equal descriptions.
     `doubted` are labels judged "no" that it may have all the same, at hand for a person who agrees.
     """
 
@@ -76,22 +77,24 @@ class Queue:
 
 @dataclass(frozen=True)
 class _Candidates:
-    """One open row for each description that nobody has confirmed.
+    """One open row for each merchant, or each description, that nobody has confirmed a row of.
 
     Attributes
     ----------
     rows, texts : intp (n,), rows of the view and their texts.
-    n_rows : int64 (n,)
-    is_open : bool (n, n_labels), labels that no row of the description has a verdict on.
+    n_rows : int64 (n,), rows like each that nobody has confirmed.
+    is_open : bool (n, n_labels), labels that no row like it has a verdict on.
+    kinds : int32 (n_transactions,), rows of one kind are alike.
     """
 
     rows: NDArray[np.intp]
     texts: NDArray[np.intp]
     n_rows: NDArray[np.int64]
     is_open: NDArray[np.bool_]
+    kinds: NDArray[np.int32]
 
     def take(self, kept: NDArray[np.bool_]) -> _Candidates:
-        return _Candidates(self.rows[kept], self.texts[kept], self.n_rows[kept], self.is_open[kept])
+        return _Candidates(self.rows[kept], self.texts[kept], self.n_rows[kept], self.is_open[kept], self.kinds)
 
 
 def ask(
@@ -177,9 +180,10 @@ def audit_score(store: Store) -> AuditScore | None:
 def _picks(store: Store, view: View, wanted: Filter, *, label_id: int | None, n_picks: int) -> tuple[Pick, ...]:
     """The rows that teach most, the best first; one in ten drawn at random."""
     wanted = replace(wanted, state=OPEN)
-    found = _candidates(view, matching(view, wanted))
-    if label_id is not None:
-        return _for_label(store, view, found, view.column_of[label_id], n_picks)
+    column = None if label_id is None else view.column_of[label_id]
+    found = _candidates(view, matching(view, wanted), column)
+    if column is not None:
+        return _for_label(store, view, found, column, n_picks)
     y_prob = view.tagging.probabilities[view.tagging.index[found.rows]]
     doubt = queue.uncertainty(y_prob, found.is_open)
     # The square root of the doubt, as measured: a description without rows like it is worth little, however doubtful.
@@ -198,29 +202,48 @@ def _picks(store: Store, view: View, wanted: Filter, *, label_id: int | None, n_
     }
     if wanted != Filter(state=OPEN):
         return tuple(told.values())
-    mixed = queue.mix(list(told), _random_rows(view)[:n_picks].tolist(), n_picks, group=view.columns.group_index)
+    mixed = queue.mix(list(told), _random_rows(view)[:n_picks].tolist(), n_picks, group=found.kinds)
+    n_alike = _n_open(view, found.kinds)
     return tuple(
-        Pick(view.columns.ids[row], AUDIT, WHY_RANDOM, 1) if is_audit else told[row] for row, is_audit in mixed
+        Pick(view.columns.ids[row], AUDIT, WHY_RANDOM, int(n_alike[found.kinds[row]])) if is_audit else told[row]
+        for row, is_audit in mixed
     )
 
 
-def _candidates(view: View, mask: NDArray[np.bool_]) -> _Candidates:
+def _candidates(view: View, mask: NDArray[np.bool_], column: int | None) -> _Candidates:
+    """One row of every merchant that nobody has reviewed; once there is none, of every description.
+
+    Memory answers equal descriptions only, so a merchant with one reviewed row may have others that nobody looked at.
+    """
+    found = _one_of_each(view, mask, column, view.columns.group_index)
+    return found if found.rows.size else _one_of_each(view, mask, column, view.columns.fold_index)
+
+
+def _one_of_each(view: View, mask: NDArray[np.bool_], column: int | None, kinds: NDArray[np.int32]) -> _Candidates:
+    """The newest row of each kind without a confirmed one, where the label, or any, is still open."""
     columns, truth = view.columns, view.truth
-    n_groups = len(columns.groups)
-    is_done = np.zeros(n_groups, dtype=bool)
-    is_done[columns.group_index[truth.confirmed]] = True
-    rows = np.flatnonzero(mask & ~is_done[columns.group_index])
-    rows = rows[np.argsort(-columns.days[rows].astype(np.int64), kind="stable")]  # the newest one stands for its group
-    groups, first = np.unique(columns.group_index[rows], return_index=True)
+    n_open = _n_open(view, kinds)
+    is_done = np.zeros(n_open.size, dtype=bool)
+    is_done[kinds[truth.confirmed]] = True
+    rows = np.flatnonzero(mask & ~is_done[kinds])
+    rows = rows[np.argsort(-columns.days[rows].astype(np.int64), kind="stable")]
+    there, first = np.unique(kinds[rows], return_index=True)
     rows = rows[first]
-    counts = np.bincount(columns.group_index, minlength=n_groups)
-    place_of = np.full(n_groups, -1)
-    place_of[groups] = np.arange(groups.size)
-    partly = np.flatnonzero(truth.judged.any(axis=1) & (place_of[columns.group_index] >= 0))
-    is_open = np.ones((groups.size, len(view.labels)), dtype=bool)
-    np.logical_and.at(is_open, place_of[columns.group_index[partly]], ~truth.judged[partly])
-    found = _Candidates(rows, columns.text_index[rows].astype(np.intp), counts[groups].astype(np.int64), is_open)
+    place_of = np.full(n_open.size, -1)
+    place_of[there] = np.arange(there.size)
+    partly = np.flatnonzero(truth.judged.any(axis=1) & (place_of[kinds] >= 0))
+    is_open = np.ones((there.size, len(view.labels)), dtype=bool)
+    np.logical_and.at(is_open, place_of[kinds[partly]], ~truth.judged[partly])
+    found = _Candidates(rows, columns.text_index[rows].astype(np.intp), n_open[there], is_open, kinds)
+    if column is not None:
+        return found.take(is_open[:, column])
     return found.take(np.asarray(is_open.any(axis=1))) if view.labels else found
+
+
+def _n_open(view: View, kinds: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Int64 (n_kinds,): rows of each kind that nobody has confirmed."""
+    n_kinds = int(kinds.max()) + 1 if kinds.size else 0
+    return np.bincount(kinds[~view.truth.confirmed], minlength=n_kinds).astype(np.int64)
 
 
 def _random_rows(view: View) -> NDArray[np.intp]:
@@ -265,7 +288,6 @@ def vectors(store: Store, view: View, texts: NDArray[np.intp]) -> NDArray[np.flo
 
 def _for_label(store: Store, view: View, found: _Candidates, column: int, n_picks: int) -> tuple[Pick, ...]:
     """Rows that may have the label or leave it in doubt; where no model knows it, those that read like it."""
-    found = found.take(found.is_open[:, column])
     label = view.labels[column]
     probability = view.tagging.probabilities[view.tagging.index[found.rows], column].astype(np.float64)
     has_it = view.truth.y_true[:, column]

@@ -38,7 +38,8 @@ REVIEW, QUEUE, AUDIT, CHECK = "review", "queue", "audit", "check"
 class Filter:
     """What to show. Parts compose: all must hold. `tags` asks for any of them.
 
-    `state` is "all", "open" (not confirmed yet) or "confirmed".
+    `state` is "all", "open" (not confirmed yet) or "confirmed". `said` counts a tag only where a person or a file said
+    so, not where it is predicted or remembered.
     """
 
     text: str = ""
@@ -47,6 +48,7 @@ class Filter:
     since: date | None = None
     until: date | None = None
     untagged: bool = False
+    said: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,8 @@ def matching(view: View, wanted: Filter) -> NDArray[np.bool_]:
         mask &= hits[columns.fold_index]
     if wanted.tags:
         chosen = [view.column_of[label_id] for label_id in wanted.tags if label_id in view.column_of]
-        mask &= (view.sources[:, chosen] != ABSENT).any(axis=1)
+        has_it = view.truth.y_true if wanted.said else view.sources != ABSENT
+        mask &= has_it[:, chosen].any(axis=1)
     if wanted.untagged:
         mask &= (view.sources == ABSENT).all(axis=1)
     if wanted.state == OPEN:

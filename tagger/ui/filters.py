@@ -57,9 +57,10 @@ def asked_for(view: View) -> Asked:
             "State", list(STATES), default="All", key="show", bind="query-params", label_visibility="collapsed"
         )
     # Behind a button: a phone shows transactions first.
-    n_more = sum(bool(st.session_state.get(name)) for name in ("tags", "since", "until", "untagged"))
+    n_more = sum(bool(st.session_state.get(name)) for name in ("tags", "said", "since", "until", "untagged"))
     with row.popover(f"Filter ({n_more})" if n_more else "Filter", icon=":material/filter_list:"):
         tags = _tags(view)
+        said = st.toggle("Only where a person or a file said so", key="said", bind="query-params")
         untagged = st.toggle("Without any tag", key="untagged", bind="query-params")
         since, until = _dates()
     rows = Filter(
@@ -69,16 +70,18 @@ def asked_for(view: View) -> Asked:
         since=since,
         until=until,
         untagged=untagged,
+        said=said and bool(tags),
     )
     return Asked(rows, order, label_id)
 
 
-def page(n_rows: int, n_open: int, *, asked: Asked, n_left: int | None = None) -> int:
+def page(n_rows: int, n_open: int, *, asked: Asked, n_left: int | None = None, most_doubtful: int | None = None) -> int:
     """Which page of that many rows, counted from 1; the first one again when something else is asked for.
 
     Parameters
     ----------
     n_left : how many transactions are to review in all, where the rows are but picks of them.
+    most_doubtful : how many the list holds without a search, where it ends at its most doubtful rows.
     """
     n_pages = max(1, -(-n_rows // PAGE_SIZE))
     if st.session_state.get("asked") != asked:
@@ -88,7 +91,10 @@ def page(n_rows: int, n_open: int, *, asked: Asked, n_left: int | None = None) -
     if st.session_state.get("page", 1) > n_pages:
         st.session_state["page"] = n_pages
     line = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
-    if n_left is None:
+    if most_doubtful is not None:
+        some = f"{n_rows:,} of the" if n_rows < most_doubtful else "The"
+        told = f"{some} {most_doubtful:,} most doubtful · {n_open:,} to review"
+    elif n_left is None:
         told = f"{counted(n_rows, 'transaction')} · {n_open:,} to review"
     else:
         told = f"{n_open:,} of {counted(n_rows, 'pick')} open · {n_left:,} to review in all"
@@ -117,7 +123,8 @@ def empty_text(view: View, asked: Asked) -> tuple[str, str]:
         return "Nothing to review yet", "Upload a statement, or try the sample data on the Home page."
     if asked.rows == Filter(state=OPEN):
         if asked.order == QUEUE and not view.truth.confirmed.all():
-            return "Nothing left to ask", "Every description was reviewed once. Equal ones are answered from memory."
+            known = "was reviewed once" if asked.label_id is None else "has a verdict on this tag"
+            return "Nothing left to ask", f"Every description {known}. Equal ones are answered from memory."
         return "All confirmed", "Train on the Train page so that the next statement needs fewer corrections."
     if asked.order in (SLIPS, CONFLICTS) and asked.rows == Filter():
         return "Nothing left to check", "What the model and equal rows doubt comes up here after the next training."

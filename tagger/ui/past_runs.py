@@ -15,7 +15,7 @@ BEFORE, AFTER = "compare_before", "compare_after"
 
 
 def overview(session: Session, *, disabled: bool) -> None:
-    """The list of runs with what one can do with each, and any two of them side by side."""
+    """The run in use, the others with what one can do with each, and any two of them side by side."""
     known = runs.listed(session.store)
     if all(run.id == STARTER for run in known):
         return
@@ -24,10 +24,14 @@ def overview(session: Session, *, disabled: bool) -> None:
     names = _titles(known)
     with messages.user_errors():
         _roll_back(session, names, disabled=disabled)
-        rest = st.expander(f"{len(known) - SHOWN_AT_ONCE:,} earlier ones") if len(known) > SHOWN_AT_ONCE + 1 else None
-        for position, run in enumerate(known):
-            with st.container() if rest is None or position < SHOWN_AT_ONCE else rest:
-                _run(session, run, names[run.id], disabled=disabled)
+        in_order = sorted(known, key=lambda run: not run.is_current)  # the one in use, then the newest first
+        n_shown = SHOWN_AT_ONCE if len(known) > SHOWN_AT_ONCE + 1 else len(known)
+        for run in in_order[:n_shown]:
+            _run(session, run, names[run.id], disabled=disabled)
+        if n_shown < len(known):
+            with st.expander(f"{len(known) - n_shown:,} earlier ones"):
+                for run in in_order[n_shown:]:
+                    _run(session, run, names[run.id], disabled=disabled)
         _any_two(session, names)
 
 

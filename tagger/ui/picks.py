@@ -12,6 +12,7 @@ from tagger.services import curve
 from tagger.services.queue import AuditScore, Pick, Queue
 from tagger.services.review import Row
 from tagger.services.store import Store
+from tagger.storage.jobs import JobRow
 from tagger.ui import messages, widgets
 from tagger.ui.components.transaction_list import ListDay
 from tagger.ui.filters import CONFLICTS, QUEUE, SLIPS
@@ -22,6 +23,7 @@ TITLES = {
     SLIPS: "What is most doubtful comes first",
     CONFLICTS: "Descriptions with the most rows come first",
 }
+FROM_STARTER = " Each point begins at the starter, which learned from the sample."
 
 
 def days(
@@ -78,10 +80,16 @@ def header(store: Store, asked: Queue, session: Session, *, n_open: int) -> None
         row.button("Ask for more", on_click=session.unpin)
 
 
-def learning_curve(session: Session, *, disabled: bool) -> None:
-    """How the score grew with the labels, and a button that measures it."""
+def learning_curve(session: Session, job: JobRow | None, *, disabled: bool) -> None:
+    """How the score grew with the labels, and a button that measures it.
+
+    Parameters
+    ----------
+    job : the newest job if it measured the curve; how it stands is shown beside the button.
+    """
     measured = curve.newest(session.store)
-    with st.expander("Learning curve", key="learning_curve"):
+    missing = curve.n_missing(session.store)
+    with st.expander("Learning curve", key="learning_curve", expanded=job is not None and job.state != "done"):
         if measured is None:
             st.caption("How much did your labels bring, and is it time to stop? This trains on ever more of them.")
         else:
@@ -97,11 +105,21 @@ def learning_curve(session: Session, *, disabled: bool) -> None:
                 "Each point learns from the labels given first and is scored on all reviewed descriptions, out of "
                 "fold. Bars: the range that holds the true score 95 times in 100."
                 + (f" {widgets.counted(since, 'description')} reviewed since." if since else "")
+                + (FROM_STARTER if measured.get("starter_knows") else "")  # older curves do not say
             )
-        if st.button("Measure the learning curve" if measured is None else "Measure again", disabled=disabled):
+        if job is not None and job.running:
+            widgets.show_job(session, job)
+            return
+        row = st.container(horizontal=True, vertical_alignment="center")
+        title = "Measure the learning curve" if measured is None else "Measure again"
+        if row.button(title, disabled=disabled or missing > 0):
             with messages.user_errors():
                 session.jobs.start(curve.KIND, lambda progress: curve.measure(session.store, progress))
                 st.rerun()
+        if missing:
+            row.caption(f"Review {widgets.counted(missing, 'more description')} first.", width="content")
+        if job is not None:
+            widgets.show_job(session, job)
 
 
 def _audit(score: AuditScore) -> str:

@@ -92,7 +92,10 @@ def _decide(decision: Callable[[Store, TagPair], None], store: Store, pair: TagP
 
 
 def _silent(silent: Sequence[SilentTag], session: Session) -> None:
-    st.caption("The model never suggests these to a row that has them, unless it knows the description.")
+    st.caption(
+        "Out of fold, so on merchants never seen in training, the model suggests these to none of the reviewed rows "
+        "that have them. Rows of merchants that it learned may well get them."
+    )
     for number, tag in enumerate(silent):
         row = _row(
             f"**{messages.escape(tag.name)}** ({counted(tag.n_rows, 'row')})",
@@ -139,9 +142,12 @@ def _merge(session: Session, source: str, target: str) -> None:
 
 
 def _show(names: Sequence[str]) -> None:
-    """List the rows that have one of these tags."""
+    """List the reviewed rows that have one of these tags: those that were counted, whatever was searched before."""
     st.session_state["order"] = NEWEST
     st.session_state["tags"] = list(names)
+    others = {"q": "", "show": "All", "untagged": False, "since": None, "until": None}
+    for name, value in {"said": True, **others}.items():
+        st.session_state[name] = value
 
 
 def _find(name: str, session: Session) -> None:

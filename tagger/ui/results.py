@@ -91,6 +91,10 @@ def result(run: RunRow, *, is_current: bool) -> None:
         _figures(summary["later_batch"], None)
         st.caption(f"{_scored(summary['later_batch'])} Training took {summary['seconds']['total']:.1f} s.")
         _sources(summary["later_batch"])
+        st.caption(
+            "Descriptions that differ from a reviewed one only in a number are scored as merchants never seen: for "
+            "statements with store or receipt numbers this is a lower bound."
+        )
 
 
 def per_tag(run: RunRow) -> None:

@@ -283,8 +283,8 @@ def below_sliders(panel: Panel) -> None:
     """Why the numbers differ from those on Train, and the tags that the run in use has not learned yet."""
     if panel.n_transactions and panel.run_id != STARTER:
         st.caption(
-            "These scores are a little higher than those on the Train page: there each row is scored at thresholds "
-            "that it did not help to choose."
+            "These scores can differ from those on the Train page: there each row is scored at thresholds that it did "
+            "not help to choose, and rows reviewed since the training are left out."
         )
     if panel.labels and panel.unknown:
         names = ", ".join(panel.unknown[:10]) + (" …" if len(panel.unknown) > 10 else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -33,45 +34,46 @@ def a_good_and_a_bad_run(home: Path) -> tuple[str, str]:
     return good["run_id"], bad["run_id"]
 
 
-def in_use(page: Page, place: int) -> None:
-    """The run at that place of the list, newest first, is the one in use."""
+def in_use(page: Page, run_id: str) -> None:
+    """That run is the one in use, and stands first."""
     rows = page.locator("[class*='st-key-run']")
-    expect(rows.nth(place).get_by_text("in use", exact=True)).to_be_visible(timeout=SLOW)
+    expect(rows.first).to_have_class(re.compile(run_id), timeout=SLOW)
+    expect(rows.first.get_by_text("in use", exact=True)).to_be_visible(timeout=SLOW)
     expect(rows.filter(has=page.get_by_text("in use", exact=True))).to_have_count(1)
 
 
 def test_a_worse_run_asks_one_goes_back_and_writes_a_note_on_a_phone(
     serve_app: Callable[..., str], page_at: Callable[..., Page], tmp_path: Path
 ) -> None:
-    a_good_and_a_bad_run(tmp_path / "home1")
+    good, bad = a_good_and_a_bad_run(tmp_path / "home1")
     page = page_at(390, 844)
     page.goto(f"{serve_app()}/train")
     expect(page.get_by_text("This run scores lower than the one in use.")).to_be_visible(timeout=SLOW)
-    in_use(page, 1)
+    in_use(page, good)
 
     page.get_by_role("button", name="Promote", exact=True).click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text("Macro F1 ", exact=False)).to_be_visible(timeout=SLOW)
     dialog.get_by_role("button", name="Cancel").click()
     expect(dialog).to_have_count(0, timeout=SLOW)
-    in_use(page, 1)
+    in_use(page, good)
     page.get_by_role("button", name="Promote", exact=True).click()
     dialog.get_by_role("button", name="Use it anyway").click(timeout=SLOW)
-    in_use(page, 0)
+    in_use(page, bad)
 
     page.get_by_role("button", name="Roll back").click()
-    in_use(page, 1)
+    in_use(page, good)
 
-    page.get_by_role("button", name="Actions").first.click()
+    page.get_by_role("button", name="Actions").nth(1).click()
     page.get_by_label("Note").fill("tags nothing", timeout=SLOW)
     page.get_by_label("Note").press("Enter")
-    expect(page.locator("[class*='st-key-run']").first.get_by_text("tags nothing")).to_be_visible(timeout=SLOW)
+    expect(page.locator("[class*='st-key-run']").nth(1).get_by_text("tags nothing")).to_be_visible(timeout=SLOW)
     assert page.get_by_test_id("stMain").evaluate("element => element.scrollWidth") <= 390
 
     page.get_by_role("button", name="Discard", exact=True).last.click()
     dialog.get_by_role("button", name="Discard it").click(timeout=SLOW)
     expect(page.get_by_text("tags nothing")).to_have_count(0, timeout=SLOW)
-    in_use(page, 0)
+    in_use(page, good)
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -102,11 +102,18 @@ def test_train_says_what_its_numbers_were_measured_on(opened, filled):
     assert "On descriptions never seen in training" in shown
     assert "42 transactions, 42 descriptions, out of fold" in shown
     assert "On a random later batch" in shown
+    assert "Descriptions that differ from a reviewed one only in a number are scored as merchants never seen" in shown
 
 
 def test_saving_is_off_until_a_threshold_moved(opened, filled):
     save = next(button for button in opened("thresholds").button if button.label == "Save thresholds")
     assert save.disabled
+
+
+def test_thresholds_say_why_their_scores_need_not_be_those_of_train_without_saying_which_are_higher(opened, filled):
+    shown = texts(opened("thresholds"))
+    assert "These scores can differ from those on the Train page" in shown
+    assert "higher than" not in shown
 
 
 def test_a_draft_survives_a_new_session_and_can_be_saved(opened, filled):

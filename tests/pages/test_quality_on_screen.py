@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from steps import add_scored_run, do, flipped, import_and_train
+from steps import add_scored_run, do, flipped, ids_by_description, import_and_train, import_csv, statement, verdict
 
 from tagger.services import labelset, quality
 from tagger.services.store import Store
@@ -85,6 +85,17 @@ def test_the_search_narrows_a_list(review, listed, doubtful):
     assert {row["description"] for row in listed(review(order="errors", q="mobil"))} == {"MOBIL 9"}
 
 
+def test_a_list_that_ends_at_the_most_doubtful_rows_says_so(review, doubtful, monkeypatch):
+    n_doubted = len(quality.find(doubtful, doubtful.view()).slips.picks)
+    assert n_doubted >= 1
+    assert "doubtful ·" not in "".join(each.value for each in review(order="errors").caption)
+    monkeypatch.setattr(quality, "SIZE", n_doubted)
+    page = review(order="errors")
+    assert f"The {n_doubted} most doubtful · {n_doubted} to review" in [each.value for each in page.caption]
+    page.text_input(key="q").set_value("no such row").run()
+    assert f"0 of the {n_doubted} most doubtful · 0 to review" in [each.value for each in page.caption]
+
+
 def test_when_all_are_checked_the_way_on_is_offered(review, listed, doubtful):
     page = review(order="conflicts")
     for row in listed(page):
@@ -153,6 +164,29 @@ def test_a_tag_that_never_wins_leads_to_its_next_step(review, doubtful):
     page = review(order="silent")
     assert any("**fuels** (1 row)" in each.value for each in page.markdown)
     assert page.button(key="merge_0").label == "Merge"
+
+
+def test_the_rows_of_a_tag_that_never_wins_are_the_reviewed_ones_that_were_counted(review, listed, prepared):
+    def filled(store: Store) -> None:
+        import_and_train(store, *SLIPS, "2024-05-11,FUEL STOP XY,-20.00,")
+        fuel = next(label.id for label in store.view().labels if label.name == "fuel")
+        verdict(store, ids_by_description(store)["FUEL STOP XY"], fuel)
+        import_csv(store, statement("2024-05-12,MOBIL 7,-20.00", header="date,description,amount"), "june.csv")
+
+    store = prepared(filled)
+    add_scored_run(store, flipped(store, "fuel", missed=100), promote=True)
+    page = review()
+    page.text_input(key="q").set_value("petrol").run()
+    page.button_group(key="show").set_value(["To review"]).run()
+    page.selectbox(key="order").set_value("silent").run()
+    assert "on merchants never seen in training" in page.caption[0].value
+    (tag,) = quality.find(store, store.view()).silent
+    assert tag.name == "fuel"
+    page.button(key="rows_0").click().run()
+    rows = listed(page)
+    assert len(rows) == tag.n_rows
+    assert "FUEL STOP XY" in {row["description"] for row in rows}, "judged by a single verdict"
+    assert not [row for row in rows if row["description"] == "MOBIL 7" and row["state"] == "open"]
 
 
 def test_a_tag_with_too_few_examples_leads_to_the_queue_for_it(review, doubtful):

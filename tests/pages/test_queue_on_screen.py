@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from threading import Event
+from typing import Any
 
 import pytest
-from steps import confirm, do, import_and_train
+from steps import confirm, do, import_and_train, import_csv, verdict
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Block
+from toys import labelled_csv
 
+from tagger.errors import TrainingError
 from tagger.learning.recipe import Recipe
 from tagger.services import curve, queue, training
 from tagger.services.importing import Upload, import_files
@@ -113,12 +118,65 @@ def test_a_queue_without_anything_left_says_so(review, filled):
     assert json.loads(component.proto.json)["empty"]["title"] == "Nothing left to ask"
 
 
+def test_a_queue_for_one_tag_without_anything_left_speaks_of_that_tag(review, filled):
+    fuel = next(label.id for label in filled.view().labels if label.name == "fuel")
+    for row in filled.view().columns.ids[-len(ROWS) :]:
+        verdict(filled, row, fuel, "no")
+    page = review(order="queue", **{"for": "fuel"})
+    (component,) = [each for each in page.main if "BidiComponent" in type(each.proto).__name__]
+    assert json.loads(component.proto.json)["empty"]["body"].startswith("Every description has a verdict on this tag.")
+
+
 def test_the_score_of_random_picks_stands_above_the_queue(review, filled, monkeypatch):
     monkeypatch.setattr(queue, "MIN_AUDIT", 3)
     for row in [pick.id for pick in queue.ask(filled, filled.view()).picks][:3]:
         do(filled, kind="confirm", transaction=row, present=(), reason="audit")
     training.train(filled, Recipe(n_folds=3), Progress(), promote_it=True)
     assert "On 3 random picks, not chosen by the queue: micro F1" in captions(review(order="queue"))
+
+
+def expander(page: AppTest) -> Block:
+    return next(each for each in page.expander if each.label == "Learning curve")
+
+
+def test_with_too_few_descriptions_the_curve_is_not_offered_and_the_rest_is_told(opened, prepared):
+    def few(store: Store) -> None:
+        import_csv(store, labelled_csv(14))
+
+    prepared(few)
+    shown = expander(opened("train"))
+    (button,) = shown.button
+    assert button.disabled
+    assert "Review 8 more descriptions first." in [each.value for each in shown.caption]
+
+
+def test_a_curve_that_is_being_measured_and_one_that_failed_stand_where_its_button_is(opened, filled):
+    jobs, go_on = Jobs(filled), Event()
+
+    def fail(progress: Progress) -> dict[str, Any]:
+        go_on.wait(60)
+        raise TrainingError("No curve today.", hint="Try tomorrow.")
+
+    job = jobs.start(curve.KIND, fail)
+    page = opened("train")
+    assert [button.label for button in expander(page).button] == ["Stop"]
+    assert next(button for button in page.button if button.label == "Train").disabled
+    go_on.set()
+    jobs.wait(job)
+    page = opened("train")
+    (said,) = page.error
+    assert [each.value for each in expander(page).error] == [said.value]
+    assert "No curve today" in said.value
+    assert not expander(page).button[0].disabled
+
+
+def test_a_curve_that_begins_at_a_starter_who_knows_its_rows_says_so(opened, filled):
+    jobs = Jobs(filled)
+    told = "Each point begins at the starter, which learned from the sample."
+    for knows in (False, True):
+        measured = curve.measure(filled, Progress()) | {"starter_knows": knows}
+        jobs.wait(jobs.start(curve.KIND, lambda _, measured=measured: measured))
+        assert (told in captions(opened("train"))) is knows
 
 
 def test_train_measures_the_learning_curve_and_shows_it_with_a_hint(opened, review, filled):

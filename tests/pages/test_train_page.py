@@ -13,6 +13,7 @@ from tagger.services import comparing, deep, runs, training, tuning
 from tagger.services.importing import Upload, import_files
 from tagger.services.progress import Progress
 from tagger.services.store import Store
+from tagger.ui import past_runs
 
 RECIPE = Recipe(n_folds=3)
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -155,6 +156,20 @@ def menu(page: AppTest, run_id: str) -> None:
     page.session_state[f"menu:{run_id}"] = True
     page.run()
     assert not page.exception, page.exception
+
+
+def test_the_run_in_use_stands_first_and_earlier_ones_are_folded_below_the_newest(opened, filled, monkeypatch):
+    monkeypatch.setattr(past_runs, "SHOWN_AT_ONCE", 2)
+    in_use = runs.current_id(filled)
+    newer = [train(filled) for _ in range(3)][::-1]
+    page = opened("train")
+    for run_id in (in_use, *newer):
+        page.session_state[f"menu:{run_id}"] = True
+    page.run()
+    order = [each.key.split(":")[1] for each in page.text_input]
+    assert order == [in_use, *newer]
+    (folded,) = [each for each in page.expander if each.label == "2 earlier ones"]
+    assert [each.key.split(":")[1] for each in folded.text_input] == newer[1:]
 
 
 def test_a_note_is_kept_with_its_run(opened, filled):

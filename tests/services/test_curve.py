@@ -68,6 +68,16 @@ def test_too_few_descriptions_make_no_curve(store):
     import_csv(store, three_kinds(10))
     with pytest.raises(TrainingError, match="needs 50 different descriptions; reviewed so far: 30"):
         curve.measure(store, Progress())
+    assert curve.n_missing(store) == 20
+
+
+def test_enough_descriptions_are_those_that_make_two_points(judged):
+    assert len(sizes(curve.ENOUGH - 1)) < 2 <= len(sizes(curve.ENOUGH))
+    assert curve.n_missing(judged) == 0
+
+
+def test_without_anything_reviewed_all_descriptions_are_missing(store):
+    assert curve.n_missing(store) == curve.ENOUGH
 
 
 def test_a_curve_is_kept_until_less_is_judged_than_it_was_measured_on(judged):

@@ -22,7 +22,7 @@ from steps import (
 )
 
 from tagger.errors import EncoderError, NotFoundError
-from tagger.learning.queue import AUDIT_EVERY
+from tagger.learning.queue import AUDIT_EVERY, random_order
 from tagger.learning.recipe import Recipe
 from tagger.services import labelset, queue, training
 from tagger.services.encoding import Encoding
@@ -94,6 +94,47 @@ def test_a_reviewed_description_is_not_asked_again_nor_one_that_differs_in_digit
     bring(store, **{"SPAR 1": 2, "SPAR 2": 2, "SHELL": 1})
     confirm(store, ids_by_description(store)["SPAR 1"])
     assert chosen(store) == ["SHELL"]
+
+
+def test_once_every_merchant_was_reviewed_other_descriptions_of_theirs_are_asked_until_none_is_left(store):
+    bring(store, **{"SPAR 1": 2, "SPAR 2": 4, "SPAR 3": 1, "SHELL": 1})
+    confirm(store, ids_by_description(store)["SPAR 1"])
+    confirm(store, ids_by_description(store)["SHELL"])
+    picks = queue.ask(store, store.view()).picks
+    assert [pick.n_rows for pick in picks] == [4, 1]
+    assert chosen(store) == ["SPAR 2", "SPAR 3"]
+    assert chosen(store, Filter(text="spar")) == ["SPAR 2", "SPAR 3"]
+    confirm(store, picks[0].id)
+    assert chosen(store) == ["SPAR 3"]
+    confirm(store, picks[1].id)
+    assert queue.ask(store, store.view()).picks == (), "one SPAR 1 and three SPAR 2 are left, which memory answers"
+
+
+def test_for_one_label_other_descriptions_follow_once_every_merchant_has_a_verdict_on_it(store):
+    groceries, fuel = make_labels(store, "groceries", "fuel")
+    bring(store, **{"SPAR 1": 1, "SPAR 2": 1})
+    verdict(store, ids_by_description(store)["SPAR 1"], groceries)
+    assert chosen(store, label_id=groceries) == ["SPAR 2"]
+    assert len(chosen(store, label_id=fuel)) == 1, "of the merchant nothing is known about fuel"
+
+
+def test_random_picks_go_on_among_all_open_rows_once_every_merchant_was_reviewed(store):
+    bring(store, **{f"SPAR {number}": 2 for number in range(30)})
+    confirm(store, ids_by_description(store)["SPAR 0"])
+    view = store.view()
+    picks = queue.ask(store, view).picks
+    drawn = [pick.id for pick in picks if pick.reason == "audit"]
+    is_open = np.flatnonzero(~view.truth.confirmed)
+    order = is_open[random_order(view.columns.pks[is_open], queue.SEED)]
+    assert drawn == [view.columns.ids[row] for row in order[:3]], "none is passed over"
+    assert len({view.columns.fold_index[view.columns.row_of_id[pick.id]] for pick in picks}) == len(picks)
+
+
+def test_a_random_pick_counts_the_open_rows_like_it(store):
+    bring(store, **{f"SHOP {letter}": 1 for letter in "ABCDEFGHIJ"}, **{"SPAR 1": 250, "SPAR 2": 250})
+    confirm(store, ids_by_description(store)["SPAR 1"])
+    (drawn,) = [pick for pick in queue.ask(store, store.view()).picks if pick.reason == "audit"]
+    assert drawn.n_rows == 499
 
 
 def test_a_description_with_single_verdicts_is_asked_until_all_labels_have_one(store):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from steps import confirm, import_csv, make_labels, statement
+from steps import confirm, import_csv, make_labels, statement, three_kinds
 
 from tagger.config import Settings
 from tagger.learning.recipe import HeadSettings, Recipe
-from tagger.services import training, why
+from tagger.services import curve, training, why
 from tagger.services.inputs import gather_inputs, group_hashes
 from tagger.services.progress import Progress
 from tagger.services.starter import installed, starter_for
@@ -66,6 +66,13 @@ def predicted(store: Store, label: str) -> dict[str, float]:
     column = next(place for place, each in enumerate(view.labels) if each.name == label)
     probabilities = view.tagging.probabilities[view.tagging.index, column]
     return dict(zip(view.columns.descriptions, probabilities.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("is_sample", [True, False])
+def test_a_learning_curve_says_whether_its_starter_learned_from_its_rows(store, tmp_path, is_sample):
+    plant(store, tmp_path)
+    import_csv(store, three_kinds(20), is_sample=is_sample)
+    assert curve.measure(store, Progress())["starter_knows"] is is_sample
 
 
 def test_a_first_run_begins_at_the_starter_and_keeps_what_it_needs_of_it(few):
