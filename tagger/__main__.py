@@ -176,9 +176,8 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--set", dest="kind", choices=tries.SETS, default="grid", help="default: grid")
     command.add_argument(
         "--axes",
-        default=",".join(tries.DEFAULT_AXES),
         metavar="NAMES",
-        help=f"what --set combinations combines, of {','.join(tries.AXES)}",
+        help=f"what --set combinations combines, of {','.join(tries.AXES)}; default: {','.join(tries.DEFAULT_AXES)}",
     )
 
     _second_look(add)
@@ -347,8 +346,10 @@ def _queue(options: argparse.Namespace, settings: Settings) -> Result:
 
 
 def _experiments(options: argparse.Namespace, settings: Settings) -> Result:
+    if options.axes is not None and options.kind != "combinations":
+        raise UsageError("--axes is for --set combinations.", hint="Add --set combinations, or leave it out.")
+    axes = tries.DEFAULT_AXES if options.axes is None else options.axes.split(",")
     store = Store(settings)
-    axes = options.axes.split(",")
     return _job(store, experiments.KIND, lambda told: experiments.measure(store, options.kind, told, axes=axes))
 
 

@@ -159,7 +159,8 @@ def f1_differences(
         rises = _rise(drawn, _imagined_turns(hits, alarms, n_labels, seed, n_replicates))[scored]
         for label, each in zip(scored.tolist(), _differences(changes, rises), strict=True):
             labels[label] = each
-        (macro,) = _differences(changes.mean(keepdims=True), rises.mean(axis=0, keepdims=True))
+        examples = found[0] / np.maximum(parts[0].typical_size(n_labels), 1)
+        (macro,) = _differences(changes.mean(keepdims=True), _mean_rises(changes, rises, examples[scored]))
     if found[0].any() and has_no.any():
         turns = _imagined_turns(hits.pooled(), alarms.pooled(), 1, seed, n_replicates)
         change = _rise(found.sum(axis=1, keepdims=True), np.zeros((4, 1)))
@@ -264,6 +265,27 @@ def _rise(counts: _Floats, turns: _Floats) -> _Floats:
         np.maximum(hits + more_hits, 0) + hits_gained, np.maximum(alarms + more_alarms, 0) + alarms_gained, support
     )
     return after - before
+
+
+def _mean_rises(changes: _Floats, rises: _Floats, n_examples: _Floats) -> _Floats:
+    """Replicates of the mean over labels, (1, n_replicates); of one label, its own.
+
+    Imagined turns pull the rise of every rare label towards 0, and the mean with them: it takes their spread only. That
+    spread is too small where examples are few: proportions of n examples, weighted exponentially, vary by p (1 - p) /
+    (n + 1) (Rubin 1981), of which sampling n leaves (n - 1) / n on average, where they truly vary by p (1 - p) / n. In
+    one label imagined turns make up for that; in the mean, where errors of all labels average out, they do not.
+
+    Parameters
+    ----------
+    changes, n_examples : (n,), the changes, and how many positive groups of equal size each label is worth.
+    rises : (n, n_replicates)
+    """
+    if changes.size == 1:
+        return rises
+    wider = np.sqrt((n_examples + 1) / np.maximum(n_examples - 1, 1))[:, np.newaxis]
+    around = wider * (rises - rises.mean(axis=1, keepdims=True))
+    mean: _Floats = changes.mean() + around.mean(axis=0, keepdims=True)
+    return np.clip(mean, -1, 1)
 
 
 def _f1(hits: _Floats, alarms: _Floats, support: _Floats) -> _Floats:

@@ -194,6 +194,12 @@ def _why_not(two: Pair, *, n_shared: int) -> str | None:
         return "The starter is not there."
     if not n_shared:
         return "The two runs have no tag in common."
+    if two.regrouped:
+        was = "was" if len(two.regrouped) == 1 else "were"
+        return (
+            f"{' and '.join(two.regrouped)} {was} scored with another grouping of merchants, and cannot be compared. "
+            "Train again with the same settings to compare them."
+        )
     if two.common.rows.size:
         return None
     if two.before_id == STARTER:

@@ -65,7 +65,7 @@ def bought(two: Pair, compared: Mapping[str, Any], fresh: News) -> dict[str, Any
         "change": best["change"],
         "interval": best["interval"],
     }
-    return found | {"line": f"{_who(found)} {_what(found)}; {_score(found, compared)}."}
+    return found | {"line": f"{_who(found)} {_what(found)}; {_score(two, found, compared)}."}
 
 
 def _clearness(row: Mapping[str, Any]) -> float:
@@ -93,7 +93,9 @@ def _what(found: Mapping[str, Any]) -> str:
     return f"changed {_counted(n_others, 'other transaction') if n_others else 'no other transaction'}"
 
 
-def _score(found: Mapping[str, Any], compared: Mapping[str, Any]) -> str:
+def _score(two: Pair, found: Mapping[str, Any], compared: Mapping[str, Any]) -> str:
+    if two.regrouped:
+        return "there is no fair comparison of F1, as the run before was scored with another grouping of merchants"
     if compared["reason"] is not None:
         return "there is no fair comparison of F1"
     certain = {

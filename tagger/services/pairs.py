@@ -20,6 +20,7 @@ from tagger.services.tagging import predict_missing
 from tagger.services.view import ABSENT, View
 from tagger.storage import runs
 from tagger.storage.runs import STARTER, Bundle
+from tagger.transactions.merchant import GROUP_VERSION
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,23 @@ class Pair:
     after: Bundle
 
     @cached_property
+    def regrouped(self) -> tuple[str, ...]:
+        """The runs of the pair that were scored with another grouping of merchants than the present one.
+
+        Where a merchant's rows were divided among folds, a run was asked about merchants that it knew. Its scores are
+        too high beside those of a run that was not. The starter is scored on no row that it may have learned from.
+        """
+        both = [bundle for bundle in (self.before, self.after) if bundle is not None and bundle.run_id != STARTER]
+        return tuple(bundle.run_id for bundle in both if bundle.summary.get("group_version", 1) != GROUP_VERSION)
+
+    @cached_property
     def common(self) -> Common:
-        """The rows that both were scored on out of fold, or never saw."""
+        """The rows that both were scored on out of fold, or never saw; none where merchants were grouped otherwise."""
         mine = gather(self.store, self.view, self.after)
         theirs = mine if self.before is None else gather(self.store, self.view, self.before)
         _, my_rows, their_rows = np.intersect1d(mine.rows, theirs.rows, return_indices=True)
-        if self.before is None:  # a run compared with itself would look like one that changed nothing
+        # A run compared with itself would look like one that changed nothing.
+        if self.before is None or self.regrouped:
             my_rows = their_rows = my_rows[:0]
         still_judged = mine.judged[my_rows].any(axis=1) | theirs.judged[their_rows].any(axis=1)
         my_rows, their_rows = my_rows[still_judged], their_rows[still_judged]

@@ -31,6 +31,35 @@ FORMAT_VERSION = 3
 ENCODER = "encoder"  # the folder in a bundle
 STARTER = "starter"
 
+# What a reader of a run relies on: a type or several, [what each entry is], or {key: what is there if it is there}.
+_NUMBER, _SCORE = (int, float), (int, float, type(None))
+_SCORES = dict.fromkeys(("precision", "recall", "f1"), _SCORE)
+_RANGES = dict.fromkeys(("precision", "recall", "f1"), (list, type(None)))
+_IN_ALL = {"micro": _SCORES, "macro": {**_SCORES, "labels_scored": int, "labels_left_out": int}}
+_SHAPE: dict[str, Any] = {
+    "run_id": str,
+    "store_id": str,
+    "created_at": str,
+    "encoder": str,
+    "recipe": {
+        **dict.fromkeys(("features", "thresholds"), str),
+        **dict.fromkeys(("seed", "n_folds", "tuned_layers", "tuned_epochs"), int),
+        "head": {"widths": [int], "epochs": int},
+    },
+    "summary": {
+        **_IN_ALL,
+        **dict.fromkeys(("n_transactions", "n_groups", "n_labels", "judged_until"), int),
+        **dict.fromkeys(("exact_match", "lrap", "coverage", "untagged"), _SCORE),
+        "labels": [{**_SCORES, "label": str, "threshold": _NUMBER, "support": int, "interval": _RANGES}],
+        "intervals": {"micro": _RANGES, "macro": _RANGES},
+        "thresholds_tuned": [bool],
+        "rejected_labels": [str],
+        "later_batch": {**_IN_ALL, "share_remembered": _SCORE, "remembered": _IN_ALL, "predicted": _IN_ALL},
+        "bought": {"line": str},
+        "seconds": dict.fromkeys(("encode", "fit", "tune", "total"), _NUMBER),
+    },
+}
+
 
 @dataclass(frozen=True)
 class Bundle:
@@ -160,6 +189,10 @@ def read_bundle(folder: Path) -> Bundle:
 
 def _check(name: str, bundle: Bundle) -> None:
     """Refuse a run whose parts do not fit together, here, where one hears which run it is."""
+    for part, shape in _SHAPE.items():
+        wrong = _misfit(getattr(bundle, part), shape, part)
+        if wrong is not None:
+            raise BundleError(f"The run {name!r} is damaged: {wrong}.")
     n_labels, evidence = len(bundle.labels), bundle.evidence
     if n_labels != len(bundle.thresholds):
         raise BundleError(f"The run {name!r} is damaged: {n_labels} labels, {len(bundle.thresholds)} thresholds.")
@@ -171,10 +204,27 @@ def _check(name: str, bundle: Bundle) -> None:
     if bias is not None and bias.shape != (n_labels,):
         raise BundleError(f"The run {name!r} is damaged: a head for {bias.size} labels, of which it names {n_labels}.")
     rows = {key: evidence[key] for key in ("transaction_ids", "y_prob", "y_pred", "folds") if key in evidence}
-    if len({len(values) for values in rows.values()}) > 1:
+    if len({values.shape[:1] for values in rows.values()}) > 1:
         raise BundleError(f"The run {name!r} is damaged: its evidence speaks of different numbers of transactions.")
     if any(rows[key].shape[1:] != (n_labels,) for key in ("y_prob", "y_pred") if key in rows):
         raise BundleError(f"The run {name!r} is damaged: its evidence speaks of other labels.")
+
+
+def _misfit(value: object, shape: Any, at: str) -> str | None:
+    """Say where a value of `_SHAPE` has another one; None where it has not."""
+    if isinstance(shape, dict):
+        if not isinstance(value, dict):
+            return f"{at} is {value!r:.60}"
+        found = (_misfit(value[key], each, f"{at}.{key}") for key, each in shape.items() if key in value)
+    elif isinstance(shape, list):
+        if not isinstance(value, list):
+            return f"{at} is {value!r:.60}"
+        found = (_misfit(each, shape[0], f"{at}[{place}]") for place, each in enumerate(value))
+    else:
+        # True is an int to Python alone.
+        fits = isinstance(value, shape) and (shape is bool or not isinstance(value, bool))
+        return None if fits else f"{at} is {value!r:.60}"
+    return next((wrong for wrong in found if wrong is not None), None)
 
 
 def remove_bundle(folder: Path) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+# The full-width signs are signs too where a spreadsheet's language is Chinese or Japanese.
+_FIRST = r"[=+\-@\t\r＝＋－＠]"
 # What already looks escaped is escaped once more, or it could not be told apart on the way back.
-_RISKY = re.compile(r"'*[=+\-@\t\r]")
-_ESCAPED = re.compile(r"'+[=+\-@\t\r]")
+_RISKY = re.compile(rf"'*{_FIRST}")
+_ESCAPED = re.compile(rf"'+{_FIRST}")
 
 
 def escape_cell(text: str) -> str:

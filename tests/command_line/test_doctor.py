@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 
@@ -20,3 +22,25 @@ def test_a_damaged_current_run_is_told(after_training, ok, home, damage):
     assert found["ok"] is False
     assert after_training["run_id"] in found["problems"][0]
     assert found["transactions"] == 39
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("recipe", "features", 7),
+        ("summary", "rejected_labels", 5),
+        ("summary", "micro", 3),
+        ("summary", "thresholds_tuned", 1),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_damage_and_no_bug(after_training, ok, fails, home, part, name, value):
+    path = home / "models" / after_training["run_id"] / "run.json"
+    described = json.loads(path.read_text())
+    described[part][name] = value
+    path.write_text(json.dumps(described))
+    found = ok("doctor")
+    assert found["ok"] is False
+    assert f"{after_training['run_id']}' is damaged: {part}.{name} is {value}." in found["problems"][0]
+    answer = fails("runs", "show", after_training["run_id"])
+    assert answer["type"] == "BundleError"
+    assert answer["hint"]

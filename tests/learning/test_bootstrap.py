@@ -224,6 +224,17 @@ def test_the_largest_of_many_changes_needs_more_than_its_own_interval():
     assert not any(each.certain for each in among)
 
 
+@pytest.mark.parametrize(("n_turned", "beyond_chance"), [(1, False), (2, False), (3, False), (6, True), (8, True)])
+@pytest.mark.parametrize(("right", "wrong"), ["+-", "v^"])
+def test_the_mean_over_labels_is_as_careful_where_only_one_of_them_changed(n_turned, beyond_chance, right, wrong):
+    still = "." * 8 + "#" * 30 + "o" * 10 + "x" * 10 + "." * 22
+    for mark, side in ((right, 0), (wrong, 1)):
+        found = differences_of(mark * n_turned + "#" * (38 - n_turned) + "o" * 10 + "x" * 10 + "." * 22, still)
+        interval = found.macro.interval
+        assert (interval[0] > 0 if side == 0 else interval[1] < 0) == beyond_chance
+        assert found.macro.certain == beyond_chance
+
+
 # Coverage by simulation -----------------------------------------------------------------------------------------------
 
 PREVALENCE = np.array([0.3, 0.1, 0.06, 0.04, 0.02, 0.01])
@@ -313,3 +324,66 @@ def test_intervals_hold_the_truth_93_to_97_times_in_100(n_groups, sizes):
 def test_intervals_are_a_little_too_narrow_where_a_few_descriptions_hold_most_rows():
     found = coverage(600, 1000, a_few_hold_most)
     assert {what: share for what, (share, _) in found.items() if share < 0.85 and "difference" not in what} == {}
+
+
+N_RARE = 18
+
+
+def rare_rows(rng, n_groups, found, alarms, kept):
+    """Rows with one of 18 labels each: two or three of each among 40. `kept` is the share of decisions not redrawn."""
+    y_true = np.zeros((n_groups, N_RARE), dtype=bool)
+    y_true[np.arange(n_groups), rng.integers(0, N_RARE, n_groups)] = True
+    one, two = rng.random((2, *y_true.shape))
+    two = np.where(rng.random(y_true.shape) < kept, one, two)
+    before, after = (
+        luck < np.where(y_true, chance, alarm) for luck, chance, alarm in zip((one, two), found, alarms, strict=True)
+    )
+    return y_true, before, after
+
+
+def coverage_of_differences(n_rounds, n_groups, found, alarms, kept=0.5, n_replicates=400):
+    """How often intervals of micro and macro F1 differences hold the true one, and how often the value is an end."""
+    # F1 of every label, and so of micro and macro.
+    before, after = (2 * hits / (hits + 1 + (N_RARE - 1) * alarm) for hits, alarm in zip(found, alarms, strict=True))
+    rng = np.random.default_rng(0)
+    held: dict[str, list[bool]] = {"micro": [], "macro": [], "at an end": []}
+    for number in range(n_rounds):
+        y_true, one, two = rare_rows(rng, n_groups, found, alarms, kept)
+        differences = f1_differences(
+            y_true, one, two, np.ones_like(y_true), np.arange(n_groups), seed=number, n_replicates=n_replicates
+        )
+        for name in ("micro", "macro"):
+            low, high = getattr(differences, name).interval
+            held[name].append(low <= after - before <= high)
+        held["at an end"].append(differences.macro.change in differences.macro.interval)
+    return {what: float(np.mean(each)) for what, each in held.items()}
+
+
+@pytest.mark.parametrize("n_groups", [40, 200])
+@pytest.mark.parametrize(
+    ("found", "alarms"), [((0.3, 0.6), (0.03, 0.02)), ((0.55, 0.25), (0.02, 0.03)), ((0.6, 0.6), (0.02, 0.02))]
+)
+def test_differences_of_many_rare_labels_are_held_as_often_as_they_say(n_groups, found, alarms):
+    held = coverage_of_differences(100, n_groups, found, alarms)
+    assert min(held["micro"], held["macro"]) >= 0.89
+    assert held["at an end"] == 0
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("n_groups", "least", "most"), [(40, 0.9, 1), (80, 0.93, 1), (200, 0.93, 0.99), (400, 0.93, 0.97)]
+)
+@pytest.mark.parametrize(
+    ("found", "alarms"), [((0.3, 0.6), (0.03, 0.02)), ((0.55, 0.25), (0.02, 0.03)), ((0.6, 0.6), (0.02, 0.02))]
+)
+def test_differences_of_many_rare_labels_are_held_90_to_99_times_in_100(n_groups, least, most, found, alarms):
+    held = coverage_of_differences(1000, n_groups, found, alarms, n_replicates=1000)
+    assert least <= held["macro"] <= most
+    assert held["micro"] >= 0.91
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("n_groups", [80, 200, 400])
+def test_where_few_decisions_turn_nothing_is_said_to_differ(n_groups):
+    held = coverage_of_differences(1000, n_groups, (0.6, 0.6), (0.02, 0.02), kept=0.95)
+    assert held["macro"] >= 0.95

@@ -150,6 +150,7 @@ def add_scored_run(
     y_pred: np.ndarray,
     *,
     rows: Sequence[int] | None = None,
+    seen: Sequence[int] | None = None,
     says: np.ndarray | None = None,
     folds: np.ndarray | None = None,
     promote: bool = False,
@@ -157,12 +158,14 @@ def add_scored_run(
 ) -> Bundle:
     """Store a run that learned from `rows` of the view (default: all that are judged).
 
-    `y_pred` is what it said of each row of the view out of fold, `says` what it predicts once promoted (default: the
-    same). Its labels are those of the store.
+    `seen` are the rows whose descriptions it takes for seen (default: those that it learned from). `y_pred` is what it
+    said of each row of the view out of fold, `says` what it predicts once promoted (default: the same). Its labels are
+    those of the store.
     """
     view = store.view()
     learned = sorted(view.judged_rows.tolist() if rows is None else rows)
     fold_of = np.arange(len(learned)) % 5 if folds is None else folds
+    seen_groups = view.columns.group_index[list(learned if seen is None else seen)].tolist()
     bundle = Bundle(
         run_id=f"20240302-120000-{uuid.uuid4().hex[:6]}",
         store_id=store.db.store_id,
@@ -177,7 +180,7 @@ def add_scored_run(
             "transaction_ids": np.array(
                 [list(bytes.fromhex(view.columns.ids[row])) for row in learned], dtype=np.uint8
             ),
-            "seen_groups": np.unique(group_hashes([view.columns.groups[view.columns.group_index[r]] for r in learned])),
+            "seen_groups": np.unique(group_hashes([view.columns.groups[group] for group in seen_groups])),
             "y_prob": np.where(y_pred[learned], 0.9, 0.1).astype(np.float32),
             "y_pred": y_pred[learned].astype(np.uint8),
             "folds": fold_of.astype(np.int16),

@@ -29,6 +29,7 @@ from tagger.services.pairs import pair
 from tagger.services.progress import Progress
 from tagger.services.store import Store
 from tagger.services.view import ABSENT
+from tagger.transactions.merchant import GROUP_VERSION
 
 RECIPE = Recipe()
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -277,9 +278,9 @@ def test_on_few_descriptions_only_a_loss_beyond_chance_is_asked_about(judged, n_
     # Four of them are b and not a: of a label that nobody said no to, no F1 is known.
     few = {*range(36, 40), *range(n_groups - 4)}
     rows = [row for row, group in enumerate(judged.view().columns.group_index.tolist()) if group in few]
-    other_keys = {"rows": rows, "group_version": -1}  # so that no other row counts as never seen
-    add_scored_run(judged, truth(judged), promote=True, **other_keys)
-    after = add_scored_run(judged, flipped(judged, "a", missed=missed), **other_keys)
+    learned = {"rows": rows, "seen": range(len(truth(judged)))}  # so that no other row counts as never seen
+    add_scored_run(judged, truth(judged), promote=True, **learned)
+    after = add_scored_run(judged, flipped(judged, "a", missed=missed), **learned)
     compared = comparing.compare(judged, after.run_id)
     assert compared["n_groups"] == n_groups
     assert compared["change"]["micro"]["change"] < -0.01
@@ -313,6 +314,29 @@ def test_a_current_run_that_cannot_be_read_stands_in_nobodys_way(judged):
         "reason": None,
     }
     fresh.close()
+
+
+@pytest.mark.parametrize(
+    ("of_before", "of_after"), [(1, GROUP_VERSION), (None, GROUP_VERSION), (GROUP_VERSION, 1), (1, 1)]
+)
+def test_a_run_that_was_scored_with_another_grouping_of_merchants_is_not_compared(judged, caplog, of_before, of_after):
+    before = add_scored_run(judged, truth(judged), promote=True, group_version=of_before)
+    has_a = truth(judged) | [label.name == "a" for label in judged.view().labels]
+    after = add_scored_run(judged, flipped(judged, "a", missed=15), says=has_a, group_version=of_after)
+    compared = comparing.compare(judged, after.run_id)
+    for bundle, version in ((before, of_before), (after, of_after)):
+        assert (bundle.run_id in compared["reason"]) == (version != GROUP_VERSION)
+    assert "scored with another grouping of merchants" in compared["reason"]
+    assert "Train again" in compared["reason"]
+    nothing = {"change": None, "interval": None, "certain": False}
+    assert compared["change"] == {"micro": nothing, "macro": nothing}
+    assert {(row["change"], row["before"], row["after"]) for row in compared["labels"]} == {(None, None, None)}
+    assert (compared["n_transactions"], compared["worse"]) == (0, False)
+    # What changes when it is promoted is known whatever it was scored with.
+    assert compared["changed_transactions"] == 40
+    assert {row["label"]: row["gained"] for row in compared["labels"]}["a"] == 40
+    assert comparing.promote(judged, after.run_id)["worse"] is False
+    assert caplog.text == ""
 
 
 # Settings -------------------------------------------------------------------------------------------------------------

@@ -110,6 +110,17 @@ def test_nothing_is_claimed_that_chance_explains(judged, missed):
     assert found["line"].endswith("; no change in F1 beyond chance.")
 
 
+def test_scores_with_another_grouping_of_merchants_are_not_told_as_a_loss(judged):
+    add_scored_run(judged, truth(judged), promote=True, judged_until=until_now(judged), group_version=1)
+    has_a = truth(judged) | [label.name == "a" for label in judged.view().labels]
+    found = gain(judged, add_scored_run(judged, flipped(judged, "a", missed=12), says=has_a).run_id)
+    assert (found["label"], found["change"], found["interval"]) == (None, None, None)
+    assert found["line"].endswith(
+        "; there is no fair comparison of F1, as the run before was scored with another grouping of merchants."
+    )
+    assert found["other_transactions"] == 40
+
+
 NOTHING = {"change": 0.0, "interval": (-0.1, 0.1)}
 FALL, RISE = {"change": -0.54, "interval": (-0.6, -0.2)}, {"change": 0.12, "interval": (0.01, 0.2)}
 

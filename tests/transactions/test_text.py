@@ -53,7 +53,9 @@ def test_long_descriptions_take_no_time(text: str) -> None:
     assert isinstance(normalize_text(text), str)
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+44 20", "-5", "@cmd", "\tx", "\rx", "'=1", "''=1"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+44 20", "-5", "@cmd", "\tx", "\rx", "'=1", "''=1", "＝1+1", "＋44", "－5", "＠cmd", "'＝1"]
+)
 def test_cells_that_a_spreadsheet_would_run_are_quoted(text: str) -> None:
     assert escape_cell(text) == f"'{text}"
 
@@ -63,7 +65,7 @@ def test_other_cells_stay_as_they_are(text: str) -> None:
     assert escape_cell(text) == text
 
 
-@given(st.text(alphabet="'=+-@\t\ra ", max_size=8) | st.text())
+@given(st.text(alphabet="'=+-@\t\r＝＋－＠a ", max_size=8) | st.text())
 def test_restoring_undoes_escaping(text: str) -> None:
     assert restore_cell(escape_cell(text)) == text
-    assert not escape_cell(text).startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert not escape_cell(text).startswith(("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠"))
