@@ -44,7 +44,7 @@ def test_the_picks_are_listed_where_fewer_than_fifty_descriptions_make_no_learni
 def test_the_learning_curve_is_measured_when_asked_for(bring, ok, home):
     lines = ["date,description,amount,tags"]
     for number in range(27):
-        town = "abcdefghijklmnopqrstuvwxyzä"[number] * 3
+        town = "abcdefghijklmnopqrstuvwxyzä"[number] + "ville"
         lines += [f"2024-03-01,TESCO groceries {town},-1,groceries", f"2024-03-01,SHELL fuel {town},-1,fuel"]
     bring("\n".join(lines) + "\n")
     measured = ok("queue", "3", "--curve")["learning_curve"]
