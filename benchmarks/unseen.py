@@ -1,7 +1,7 @@
 """What heads score on descriptions never seen in training, beside TF-IDF with logistic regression, on the same splits.
 
-Rows are de-duplicated, one per description and tag set. Descriptions that differ only in case, spacing or digits are
-one group; the groups are split 80 / 20, so that no store or receipt number makes a seen merchant count as unseen.
+Rows are de-duplicated, one per description and tag set. Merchants (`merchant.group_key`) are split 80 / 20, so that no
+store or receipt number makes a seen merchant count as unseen; `--apart description` sets only case and spacing aside.
 Weights, features and thresholds come from the 80 % alone, or from `--train-rows` groups of it, one row each. Run it
 with a file:
 
@@ -16,6 +16,7 @@ import argparse
 import csv
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -42,6 +43,7 @@ from tagger.transactions.readers import read_table
 from tagger.transactions.text import fold_description
 
 TEST_SHARE = 0.2
+APART = {"merchant": group_key, "description": fold_description}
 SAMPLE = CHECKOUT / "data" / "sample" / "statements" / "household-current.csv"
 
 
@@ -60,7 +62,8 @@ def main(arguments: list[str]) -> None:
     rows = _rows(options.data, ReadOptions(labels_matching=options.labels_matching))
     recipes = _recipes(options)
     encoding = Encoding(Settings.from_environment())
-    print(f"{options.data.name}: {len(rows):,} rows, one per description and tag set; {options.seeds} splits")
+    print(f"{options.data.name}: {len(rows):,} rows, one per description and tag set; {options.seeds} splits", end=" ")
+    print(f"by {options.apart}")
     print(f"labels with at least {options.min_train} training and {options.min_test} test rows")
     table: dict[str, dict[str, float]] = {}
     for n_groups in options.train_rows:
@@ -76,7 +79,16 @@ def main(arguments: list[str]) -> None:
                 f"| {line['tags_per_row']:.2f} ({line['true_tags_per_row']:.2f}) |",
                 flush=True,
             )
-    save("unseen", {"data": options.data.name, "n_rows": len(rows), "seeds": options.seeds, "table": table})
+    save(
+        "unseen",
+        {
+            "data": options.data.name,
+            "n_rows": len(rows),
+            "seeds": options.seeds,
+            "apart": options.apart,
+            "table": table,
+        },
+    )
 
 
 def _scores(
@@ -88,9 +100,9 @@ def _scores(
 ) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     for seed in range(options.seeds):
-        train, test = _frequent(*_split(rows, seed), options.min_train, options.min_test)
+        train, test = _frequent(*_split(rows, APART[options.apart], seed), options.min_train, options.min_test)
         if n_groups is not None:
-            train = _one_row_each(train, n_groups, seed)
+            train = _one_row_each(train, APART[options.apart], n_groups, seed)
         found.setdefault("TF-IDF + logistic, grid", []).append(_reference(train, test, seed, "grid"))
         found.setdefault("TF-IDF + logistic, blended", []).append(_reference(train, test, seed, "blended"))
         with tempfile.TemporaryDirectory() as folder:
@@ -114,6 +126,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=SAMPLE)
     parser.add_argument("--labels-matching", default=None)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--apart", choices=sorted(APART), default="merchant", help="what no two parts share")
     parser.add_argument("--min-train", type=int, default=20, help="training rows that a label needs to be counted")
     parser.add_argument("--min-test", type=int, default=5, help="test rows that a label needs to be counted")
     parser.add_argument(
@@ -159,21 +172,24 @@ def _rows(path: Path, options: ReadOptions) -> list[Row]:
     return list(unique.values())
 
 
-def _one_row_each(rows: list[Row], n_groups: int, seed: int) -> list[Row]:
+def _one_row_each(rows: list[Row], key: Callable[[str], str], n_groups: int, seed: int) -> list[Row]:
     """The first row of each of `n_groups` groups; a larger number at the same seed takes these and more."""
     first: dict[str, Row] = {}
     for row in rows:
-        first.setdefault(group_key(row.description), row)
+        first.setdefault(key(row.description), row)
     kept = list(first.values())
     return [kept[place] for place in np.random.default_rng(seed).permutation(len(kept))[:n_groups]]
 
 
-def _split(rows: list[Row], seed: int) -> tuple[list[Row], list[Row]]:
-    keys = sorted({group_key(row.description) for row in rows})
+def _split(rows: list[Row], key: Callable[[str], str], seed: int) -> tuple[list[Row], list[Row]]:
+    of_row = [key(row.description) for row in rows]
+    keys = sorted(set(of_row))
     order = np.random.default_rng(seed).permutation(len(keys))
     held_out = {keys[place] for place in order[: round(TEST_SHARE * len(keys))]}
-    test = [row for row in rows if group_key(row.description) in held_out]
-    return [row for row in rows if group_key(row.description) not in held_out], test
+    parts: tuple[list[Row], list[Row]] = ([], [])
+    for row, name in zip(rows, of_row, strict=True):
+        parts[name in held_out].append(row)
+    return parts
 
 
 def _frequent(train: list[Row], test: list[Row], min_train: int, min_test: int) -> tuple[list[Row], list[Row]]:

@@ -125,9 +125,11 @@ def recipe_diff(before: Bundle, after: Bundle) -> dict[str, tuple[str, str]]:
     }
 
 
-def told(change: float, interval: Sequence[float]) -> str:
+def told(change: float, interval: Sequence[float] | None) -> str:
     """`+0.04 (0.01 to 0.07)`; with a digit more where two would make one of them look like 0."""
-    digits = 2 if min(abs(number) for number in (change, *interval)) >= 0.01 else 3
+    digits = 2 if min(abs(number) for number in (change, *(interval or ()))) >= 0.01 else 3
+    if interval is None:
+        return f"{change:+.{digits}f}".replace("-", "−")
     low, high = interval
     return f"{change:+.{digits}f} ({low:.{digits}f} to {high:.{digits}f})".replace("-", "−")
 

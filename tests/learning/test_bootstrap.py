@@ -181,11 +181,27 @@ def test_changes_are_those_of_the_scores():
     after = before ^ (np.random.default_rng(9).random(before.shape) < 0.1)
     found = f1_differences(y_true, before, after, judged, groups, seed=0)
     one, two = score_labels(y_true, before, judged), score_labels(y_true, after, judged)
-    for difference, was, now in zip(found.labels, one, two, strict=True):
+    told = 0
+    for label, (difference, was, now) in enumerate(zip(found.labels, one, two, strict=True)):
         assert difference.change == pytest.approx(now.f1 - was.f1)
-        assert difference.interval[0] <= difference.change <= difference.interval[1]
+        sizes = np.unique(groups[y_true[:, label] & judged[:, label]], return_counts=True)[1]
+        if sizes.sum() ** 2 / (sizes**2).sum() < 5:
+            assert difference.interval is None
+        else:
+            told += 1
+            assert difference.interval[0] <= difference.change <= difference.interval[1]
+    assert 0 < told < len(one)
     assert found.micro.change == pytest.approx(summarize(two).micro.f1 - summarize(one).micro.f1)
     assert found.macro.change == pytest.approx(summarize(two).macro.f1 - summarize(one).macro.f1)
+
+
+@pytest.mark.parametrize(("n_examples", "told"), [(1, False), (4, False), (5, True)])
+def test_below_five_examples_a_change_is_told_without_where_it_lies(n_examples, told):
+    found = differences_of("+" * n_examples + "." * 40)
+    for difference in (*found.labels, found.micro, found.macro):
+        assert difference.change == 1.0
+        assert (difference.interval is not None) == told
+        assert told or not difference.certain
 
 
 def test_the_way_back_is_the_same_difference_with_the_other_sign():
@@ -195,11 +211,12 @@ def test_the_way_back_is_the_same_difference_with_the_other_sign():
     back = f1_differences(y_true, after, before, judged, groups, seed=0, n_replicates=20_000)
     for one, other in zip([*there.labels, there.micro, there.macro], [*back.labels, back.micro, back.macro]):
         assert one.change == pytest.approx(-other.change)
-        assert one.interval == pytest.approx((-other.interval[1], -other.interval[0]), abs=0.02)
+        turned = other.interval and (-other.interval[1], -other.interval[0])
+        assert one.interval == (turned and pytest.approx(turned, abs=0.02))
 
 
 def test_the_same_decisions_changed_nothing_and_a_label_without_a_positive_is_not_compared():
-    found = differences_of("##oo..x.", "......^^")
+    found = differences_of("###oo..x.", ".......^^")
     assert found.labels == [Difference(0.0, (0.0, 0.0)), Difference(None, None)]
     assert found.macro == Difference(0.0, (0.0, 0.0))
     assert found.micro.change < 0  # false alarms of a label without a positive count where all are pooled
