@@ -439,7 +439,7 @@ def _recipe_options() -> _Parser:
     group.add_argument(
         "--features",
         default="auto",
-        help="auto, or a sum of cls, mean, both, lexical, amount, date, account, names, starter, plain",
+        help="auto, or a sum of cls, mean, both, lexical, amount, date, account, names, starter, neighbors, plain",
     )
     group.add_argument("--head", default="auto", help="auto, logistic or feedforward")
     group.add_argument("--thresholds", default="auto", help="auto, blended, shrunk, grid, exact or fixed:0.5")

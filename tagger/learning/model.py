@@ -16,6 +16,7 @@ from tagger.learning.features import FeatureSpace, distinct_rows
 from tagger.learning.inputs import Design, Inputs
 from tagger.learning.metrics import FloatMatrix
 from tagger.learning.names import NamePrior
+from tagger.learning.neighbors import Neighbors
 from tagger.learning.recipe import HeadSettings, Recipe, parts_of, resolve
 from tagger.learning.split import grouped_folds
 from tagger.learning.starter import Starter
@@ -82,7 +83,8 @@ class Model:
     head : what was learned about the labels.
     names : logits to start from; None where labels' names are not looked at.
     starter : the same by what the starter says.
-    correction : what a tuned encoder adds; None without one.
+    neighbors : reviewed descriptions whose votes the head's logits are averaged with; None where they are not asked.
+    correction : what a tuned encoder adds to that; None without one.
     ending : where a later fit may begin; None for heads that begin anew, and for stored models.
     """
 
@@ -90,6 +92,7 @@ class Model:
     head: FittedHead
     names: NamePrior | None = None
     starter: Starter | None = None
+    neighbors: Neighbors | None = None
     correction: Correction | None = None
     ending: Ending | None = None
 
@@ -133,13 +136,15 @@ class Model:
         feedforward = recipe.head.kind == "feedforward"
         if space is None:
             space = FeatureSpace.fit(inputs, recipe.features, reduce=feedforward, seed=recipe.seed)
-        names, starter, counts = None, None, positive_groups(y_true, judged, groups)
+        names, starter, neighbors, counts = None, None, None, positive_groups(y_true, judged, groups)
         if "starter" in parts_of(recipe.features) and examples.starter is not None:
             starter = examples.starter.relied_on(counts, recipe.starter_reliance)
         if "names" in parts_of(recipe.features) and examples.label_embeddings is not None:
             names = NamePrior.fit(inputs.embeddings, examples.label_embeddings, counts, recipe.name_reliance)
             # Before the first example, what was rejected says less of where a label belongs than its name does.
             judged = judged & (counts > 0)
+        if "neighbors" in parts_of(recipe.features):
+            neighbors = Neighbors.fit(replace(examples, judged=judged), recipe.seed)
         texts = inputs.distinct_texts[0]
         first, index = distinct_rows(inputs, recipe.features)
         X = _design(space, names, starter, inputs.take(first), y_true.shape[1])
@@ -167,7 +172,7 @@ class Model:
             start=None if begin is None else begin.start(texts),
         )
         ending = None if head.end is None else Ending(tuple(texts), head.end)
-        return cls(space, head, names, starter, ending=ending)
+        return cls(space, head, names, starter, neighbors, ending=ending)
 
     @property
     def features(self) -> str:
@@ -199,11 +204,12 @@ class Model:
             some = inputs.take(slice(start, start + _ROWS_AT_ONCE))
             first, index = distinct_rows(some, self.looked_at)
             few = some.take(first)
-            X = _design(self.space, self.names, self.starter, few, self.head.n_labels)
+            logits = self.head.logits(_design(self.space, self.names, self.starter, few, self.head.n_labels))
+            if self.neighbors is not None:
+                logits = self.neighbors.averaged(logits, few)
             if self.correction is not None:
-                offset = self.correction.offset(self.space, few)
-                X = replace(X, offset=offset if X.offset is None else X.offset + offset)
-            out[start : start + _ROWS_AT_ONCE] = self.head.logits(X)[index]
+                logits = logits + self.correction.offset(self.space, few)
+            out[start : start + _ROWS_AT_ONCE] = logits[index]
         return out
 
     def tensors(self) -> Tensors:
@@ -213,6 +219,8 @@ class Model:
             tensors |= {f"names.{name}": value for name, value in self.names.tensors().items()}
         if self.starter is not None:
             tensors |= {f"starter.{name}": value for name, value in self.starter.tensors().items()}
+        if self.neighbors is not None:
+            tensors |= {f"neighbors.{name}": value for name, value in self.neighbors.tensors().items()}
         if self.correction is not None:
             tensors |= {f"tuned.{name}": value for name, value in self.correction.tensors().items()}
         return tensors
@@ -246,13 +254,17 @@ class Model:
         starter = Starter.from_tensors(helping) if helping else None
         if starter is not None and not np.all((starter.columns >= 0) & (starter.columns < head.n_labels)):
             raise BundleError("What the run keeps of the starter does not fit the head.")
+        voting = _within("neighbors.", tensors)
+        neighbors = Neighbors.from_tensors(voting) if voting else None
+        if neighbors is not None and neighbors.share.size != head.n_labels:
+            raise BundleError("The reviewed descriptions that the run keeps do not fit the head.")
         tuned = _within("tuned.", tensors)
         correction = Correction.from_tensors(tuned) if tuned else None
         if correction is not None and (
             correction.weight.shape != (head.n_labels, space.center.size) or correction.bias.shape != (head.n_labels,)
         ):
             raise BundleError("What was learned with the tuned encoder does not fit the head.")
-        return cls(space, head, names, starter, correction)
+        return cls(space, head, names, starter, neighbors, correction)
 
 
 def _design(

@@ -13,9 +13,9 @@ Pooling = Literal["cls", "mean", "both"]
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 # What a head may look at besides: words and character n-grams, sign and size of the amount, weekday and day of the
 # month, the account. `names` starts each label from how near its name is to the description, `starter` from what the
-# run that comes with the program says, where it knows the label; `plain` strips descriptions down to the merchant
-# before anything looks at them.
-EXTRAS = ("lexical", "amount", "date", "account", "names", "starter", "plain")
+# run that comes with the program says, where it knows the label; `neighbors` averages the head with what the nearest
+# reviewed descriptions have; `plain` strips descriptions down to the merchant before anything looks at them.
+EXTRAS = ("lexical", "amount", "date", "account", "names", "starter", "neighbors", "plain")
 HEAD_KINDS = ("auto", "logistic", "feedforward")
 ACTIVATIONS = ("relu", "gelu", "tanh")
 NORMALIZATIONS = ("none", "layer", "batch")
@@ -24,7 +24,7 @@ CLASS_WEIGHTS = ("none", "balanced")
 # Below it the logistic head is better by .05 to .08 macro-F1 and trains in seconds; near 10,000 the two tie.
 FEEDFORWARD_FROM_GROUPS = 5_000
 
-DEFAULT_FEATURES = "both+lexical+amount+names+starter"
+DEFAULT_FEATURES = "both+lexical+amount+names+starter+neighbors"
 # 1 / C of scikit-learn, on embeddings whose root mean square is 1; beside words they are listened to less.
 L2, L2_LEXICAL = 10.0, 100.0
 

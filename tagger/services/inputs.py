@@ -125,7 +125,7 @@ def gather_inputs(
 
     parts = parts_of(features)
     texts = [merchant_text(text) for text in facts.texts] if "plain" in parts else list(facts.texts)
-    if pooling_of(features) is None and not parts & {"names", "starter"}:
+    if pooling_of(features) is None and not parts & {"names", "starter", "neighbors"}:
         vectors, n_encoded = np.empty((len(texts), 0), dtype=np.float32), 0
     else:
         vectors, n_encoded = _embedded(encoding, texts, progress, keep=keep)

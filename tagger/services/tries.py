@@ -30,6 +30,7 @@ _EXTRAS = {
     "account": "account",
     "names": "tag names",
     "starter": "the starter",
+    "neighbors": "neighbors",
     "plain": "plain descriptions",
 }
 _HEADS = {"logistic": "Logistic", "feedforward": "Feed-forward"}
@@ -142,7 +143,7 @@ def _combinations(base: Recipe, axes: Collection[str]) -> Iterator[Try]:
         "words": others | {"lexical"},
         "no words": others - {"lexical"},
         "words only": {"lexical"},
-        "everything": others | {"lexical", "amount", "date", "account", "names", "starter"},
+        "everything": others | {"lexical", "amount", "date", "account", "names", "starter", "neighbors"},
     }
     kinds = list(_HEADS) if "head" in axes else [base.head.kind]
     choosers = list(_CHOOSERS) if "thresholds" in axes else [base.thresholds]

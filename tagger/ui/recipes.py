@@ -37,6 +37,7 @@ BESIDES = {
     "Account": "account",
     "Tag names": "names",
     "Starter": "starter",
+    "Neighbors": "neighbors",
     "Plain descriptions": "plain",
 }
 HEADS = {"Automatic": "auto", "Logistic": "logistic", "Feed-forward": "feedforward"}
@@ -84,7 +85,7 @@ def choose(session: Session, *, disabled: bool) -> Recipe:
         index=list(EMBEDDINGS.values()).index(embedding),
         disabled=disabled,
         help="What the head reads of the encoder's output: the [CLS] token, the mean of all tokens, or both. "
-        "Automatic: both, words, the amount, the tags' names and the starter, which was best in most measurements.",
+        "Automatic: both, words, the amount, the tags' names, the starter and neighbors: best in most measurements.",
     )
     head = columns[1].selectbox(
         "Head",
@@ -149,8 +150,8 @@ def _besides(features: str, base: Recipe, *, disabled: bool) -> list[str]:
         disabled=disabled,
         help="Words: words and parts of words. Date: weekday and day of the month. Tag names: tags without an example "
         "are suggested where a description is near their name. Starter: tags that the starter knows begin with what it "
-        "says, which fades as examples come. Plain descriptions: payment method, dates, numbers "
-        "and places are taken out first.",
+        "says, which fades as examples come. Neighbors: the nearest reviewed descriptions vote. Plain descriptions: "
+        "payment method, dates, numbers and places are taken out first.",
     )
     return [*required, *chosen]
 

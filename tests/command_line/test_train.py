@@ -27,7 +27,7 @@ def test_train_reports_what_the_contract_names(after_training, ok):
         ("groceries", "fuel", "rent", "recurring"), 12
     )
     assert report["macro"]["f1"] == pytest.approx(np.mean([label["f1"] for label in report["labels"]]))
-    assert report["recipe"]["features"] == "both+lexical+amount+names+starter"
+    assert report["recipe"]["features"] == "both+lexical+amount+names+starter+neighbors"
     assert report["recipe"]["head"]["kind"] == "logistic"
     assert report["recipe"]["thresholds"] == "blended"
     assert set(report["seconds"]) == {"encode", "fit", "tune", "total"}

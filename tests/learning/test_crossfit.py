@@ -180,7 +180,7 @@ def test_one_description_alone_cannot_be_scored():
 
 # With everything that a head may look at ------------------------------------------------------------------------------
 
-EVERYTHING = Recipe(features="both+lexical+amount+date+account+names")
+EVERYTHING = Recipe(features="both+lexical+amount+date+account+names+neighbors")
 EVERYTHING_DENSE = Recipe(features=EVERYTHING.features, head=HeadSettings(kind="feedforward", epochs=2))
 NAMES = ToyEncoder().encode(["groceries", "fuel", "book stores"])
 

@@ -17,7 +17,7 @@ from tagger.learning.features import FeatureSpace
 from tagger.learning.inputs import Inputs
 from tagger.learning.metrics import score_labels, summarize
 from tagger.learning.model import Model
-from tagger.learning.recipe import HeadSettings, Recipe, by_fit, canonical
+from tagger.learning.recipe import DEFAULT_FEATURES, HeadSettings, Recipe, by_fit, canonical
 from tagger.learning.split import grouped_folds
 from tagger.learning.thresholds import parse_chooser
 
@@ -119,7 +119,7 @@ def test_it_reports_folds_and_stops_when_asked(data):
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [
-        (Recipe(), Recipe(features="both+lexical+amount+names+starter", head=HeadSettings(kind="logistic")), True),
+        (Recipe(), Recipe(features=DEFAULT_FEATURES, head=HeadSettings(kind="logistic")), True),
         (Recipe(), Recipe(thresholds="blended"), True),
         (Recipe(), Recipe(head=HeadSettings(widths=(9,), dropout=0.5)), True),  # logistic has no layers
         (Recipe(), Recipe(head=HeadSettings(class_weight="balanced")), False),

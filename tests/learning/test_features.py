@@ -27,6 +27,7 @@ SUMS = [
     "lexical",
     "mean+lexical",
     "both+lexical+amount+names",
+    "both+lexical+amount+names+starter+neighbors",
     "cls+amount+date",
     "lexical+date+account",
     "both+lexical+amount+date+account+names+plain",

@@ -134,7 +134,7 @@ def test_a_model_with_a_missing_tensor_is_refused(missing):
 
 # With everything that a head may look at ------------------------------------------------------------------------------
 
-EVERYTHING = "both+lexical+amount+date+account+names"
+EVERYTHING = "both+lexical+amount+date+account+names+neighbors"
 LABELS = ["groceries", "large", "joint", "weekend", "book stores"]
 HEADS = {
     "logistic": HeadSettings(),

@@ -105,7 +105,7 @@ def test_the_penalty_goes_by_whether_words_are_looked_at(features, l2):
 def test_everything_that_is_auto_is_chosen():
     assert (Recipe().features, Recipe().thresholds, Recipe().head.l2) == ("auto", "auto", None)
     resolved = resolve(Recipe(), 100)
-    assert (resolved.features, resolved.thresholds) == ("both+lexical+amount+names+starter", "blended")
+    assert (resolved.features, resolved.thresholds) == ("both+lexical+amount+names+starter+neighbors", "blended")
     assert resolve(resolved, 1_000_000) == resolved
 
 

@@ -91,7 +91,7 @@ def test_the_best_comes_first_and_each_has_its_difference_with_an_interval(judge
 def test_threshold_ways_share_the_fit_of_their_setting(judged, fits):
     experiments.measure(judged, "combinations", Progress(), axes=("thresholds",))
     (shared,) = fits
-    assert shared[0] == "both+lexical+amount+names+starter"
+    assert shared[0] == "both+lexical+amount+names+starter+neighbors"
     assert sorted(shared[1:]) == ["blended", "exact", "fixed:0.5", "grid", "shrunk"]
 
 
@@ -283,7 +283,9 @@ def test_what_no_row_has_is_not_tried_and_settings_that_differ_only_in_it_are_on
     base, *others = tries.tries("grid", Recipe(features="mean+account"), 100, idle={"account"})
     assert base.recipe.features == "mean+account"
     assert "Without account" not in {each.name for each in others}
-    combined = tries.tries("combinations", Recipe(features="mean+lexical+amount+names+starter"), 100, ("features",))
+    combined = tries.tries(
+        "combinations", Recipe(features="mean+lexical+amount+names+starter+neighbors"), 100, ("features",)
+    )
     assert "everything" in {each.name for each in combined}
     idle = {"account", "date"}
     fewer = tries.tries("combinations", combined[0].recipe, 100, ("features",), idle=idle)

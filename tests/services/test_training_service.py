@@ -29,7 +29,7 @@ from tagger.storage import runs as stored_runs
 from tagger.storage.runs import STARTER, read_bundle, write_bundle
 
 RECIPE = Recipe(thresholds="grid")
-LOOKING_AT = "both+lexical+amount+names+starter"  # what "auto" stands for
+LOOKING_AT = "both+lexical+amount+names+starter+neighbors"  # what "auto" stands for
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 

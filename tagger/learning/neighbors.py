@@ -1,0 +1,145 @@
+"""What the nearest reviewed descriptions have: a second opinion that the head's logits are averaged with.
+
+A head draws one line through all descriptions; neighbors know what lies close by. Each of the nearest ones votes for
+its tags by how much nearer it is than the first one without a vote (after Dudani 1976,
+doi:10.1109/TSMC.1976.5408784), so a vote fades before it is lost. Decision 0033 has the figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from tagger.errors import BundleError
+from tagger.learning import pooling
+from tagger.learning.examples import Examples
+from tagger.learning.inputs import Inputs
+from tagger.learning.metrics import FloatMatrix
+from tagger.learning.thresholds import positive_groups
+
+N_VOTES = 15
+IMAGINED = 0.1  # votes as is usual for the label, cast beside those of the neighbors
+HALF_AT = 200.0  # distinct judged descriptions at which neighbors are listened to half as much as at most
+AT_MOST = 0.5  # share of the logit that is theirs, the other half being the head's
+MOST = 10_000  # descriptions kept to vote: 8 MB in a run
+_ROWS_AT_ONCE = 2_048  # beside `MOST` descriptions, 80 MB of cosines
+
+_PARTS = ("center", "vectors", "yes", "judged", "usual", "share")
+
+
+@dataclass(frozen=True)
+class Neighbors:
+    """Reviewed descriptions that vote.
+
+    Attributes
+    ----------
+    center : float32 (d,), the mean of their mean-pooled embeddings.
+    vectors : float16 (m, d), the directions of their embeddings from there.
+    yes : float16 (m, n_labels), the share of verdicts on each that are yes; 0 where there is none.
+    judged : bool (m, n_labels), where there is one.
+    usual : float32 (n_labels,), the share of a yes among all of them, above 0 and below 1.
+    share : float32 (n_labels,), of the logit that is theirs, at most `AT_MOST`; 0 where they lack a yes or a no.
+    """
+
+    center: npt.NDArray[np.float32]
+    vectors: npt.NDArray[np.float16]
+    yes: npt.NDArray[np.float16]
+    judged: npt.NDArray[np.bool_]
+    usual: npt.NDArray[np.float32]
+    share: npt.NDArray[np.float32]
+
+    @classmethod
+    def fit(cls, examples: Examples, seed: int) -> Neighbors:
+        """Keep each distinct description with its verdicts; of more than `MOST`, so many at random."""
+        _, first, index = np.unique(examples.inputs.codes, return_index=True, return_inverse=True)
+        order = np.argsort(index, kind="stable")
+        starts = np.searchsorted(index[order], np.arange(first.size))
+        n_yes, n_judged = (
+            np.add.reduceat(cells[order].astype(np.float32), starts)
+            for cells in (examples.y_true & examples.judged, examples.judged)
+        )
+        judged = n_judged > 0
+        yes = np.divide(n_yes, n_judged, out=np.zeros_like(n_yes), where=judged)
+        usual = (yes.sum(axis=0) + 0.5) / (judged.sum(axis=0) + 1)
+        known = positive_groups(examples.judged, examples.judged, examples.groups)
+        share = AT_MOST * known / (known + HALF_AT)
+        share[~((yes > 0).any(axis=0) & ((yes < 1) & judged).any(axis=0))] = 0.0
+        means = pooling.select(examples.inputs.embeddings[first], "mean")
+        center = means.mean(axis=0, dtype=np.float64).astype(np.float32)
+        kept = np.arange(first.size)
+        if kept.size > MOST:
+            kept = np.sort(np.random.default_rng(seed).choice(kept.size, MOST, replace=False))
+        return cls(
+            center,
+            _directions(means[kept] - center).astype(np.float16),
+            yes[kept].astype(np.float16),
+            judged[kept],
+            usual.astype(np.float32),
+            share.astype(np.float32),
+        )
+
+    def averaged(self, logits: FloatMatrix, inputs: Inputs) -> FloatMatrix:
+        """A head's logits averaged with those of the votes, label by label: float32 (n, n_labels)."""
+        _, first, index = np.unique(inputs.codes, return_index=True, return_inverse=True)
+        votes = self._votes(pooling.select(inputs.embeddings[first], "mean"))[index]
+        mean: FloatMatrix = (1 - self.share) * logits + self.share * votes
+        return mean
+
+    def _votes(self, means: FloatMatrix) -> FloatMatrix:
+        """Logits of what is usual and of what the nearest say, for embeddings (n, d): float32 (n, n_labels)."""
+        there = torch.from_numpy(self.vectors.astype(np.float32)).T
+        # Where all is judged, which is common, the votes cast need not be counted label by label.
+        judged = None if self.judged.all() else torch.from_numpy(self.judged.astype(np.float32))
+        yes, usual = torch.from_numpy(self.yes.astype(np.float32)), torch.from_numpy(self.usual)
+        n_nearest = min(N_VOTES + 1, self.vectors.shape[0])
+        logits = np.empty((means.shape[0], usual.numel()), dtype=np.float32)
+        for start in range(0, means.shape[0], _ROWS_AT_ONCE):
+            some = slice(start, start + _ROWS_AT_ONCE)
+            cosines, places = torch.topk(torch.from_numpy(_directions(means[some] - self.center)) @ there, n_nearest)
+            weights = cosines.clamp(0, 1) ** 3
+            weights = (weights - weights[:, -1:]).unsqueeze(1)
+            said = (weights @ yes[places]).squeeze(1)
+            cast = weights.sum(dim=2) if judged is None else (weights @ judged[places]).squeeze(1)
+            share = (said + IMAGINED * usual) / (cast + IMAGINED)
+            logits[some] = torch.logit(share, eps=1e-6).numpy()
+        return logits
+
+    def tensors(self) -> dict[str, npt.NDArray[np.generic]]:
+        """All of it, by name."""
+        return {name: getattr(self, name) for name in _PARTS}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, npt.NDArray[np.generic]]) -> Neighbors:
+        """Rebuild from what `tensors` gave.
+
+        Raises
+        ------
+        BundleError
+            If a tensor is missing or does not fit.
+        """
+        if missing := [name for name in _PARTS if name not in tensors]:
+            raise BundleError(f"What the run keeps of reviewed descriptions lacks {', '.join(missing)}.")
+        parts = {name: np.asarray(tensors[name]) for name in _PARTS}
+        m, n_labels = parts["yes"].shape if parts["yes"].ndim == 2 else (0, 0)
+        d = parts["center"].size
+        shapes = [(d,), (m, d), (m, n_labels), (m, n_labels), (n_labels,), (n_labels,)]
+        if not m or [part.shape for part in parts.values()] != shapes:
+            raise BundleError("What the run keeps of reviewed descriptions does not fit together.")
+        return cls(
+            parts["center"].astype(np.float32),
+            parts["vectors"].astype(np.float16),
+            parts["yes"].astype(np.float16),
+            parts["judged"].astype(np.bool_),
+            parts["usual"].astype(np.float32),
+            parts["share"].astype(np.float32),
+        )
+
+
+def _directions(vectors: FloatMatrix) -> FloatMatrix:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    directions: FloatMatrix = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 1e-12)
+    return directions
