@@ -381,7 +381,7 @@ def _fit_logistic(
     watch: _Watch,
     *,
     start: Start | None,
-) -> tuple[Head, FloatMatrix | None, Start]:
+) -> tuple[Head, FloatMatrix | None, Start | None]:
     n_rest = design.dense.shape[1] - (0 if design.sparse is None else design.n_shared)
     if start is not None and start.rest.shape != (n_rest, mass.shape[1]):
         start = None
@@ -415,7 +415,9 @@ def _fit_logistic(
     )
     report(end, max(1, -(-end.iteration // ITERATIONS_PER_REPORT)))
     head = head_of(end)
-    return head.module, head.sparse_weight, end.end
+    # Who begins where another fit was broken off gets further than it did, and so elsewhere.
+    arrived = end.iteration < MAX_ITERATIONS - 1
+    return head.module, head.sparse_weight, end.end if arrived else None
 
 
 @contextmanager

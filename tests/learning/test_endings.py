@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tagger.learning import training
+from tagger.learning import lbfgs, training
 from tagger.learning.crossfit import fit_and_score
 from tagger.learning.endings import Ending
 from tagger.learning.examples import Examples
@@ -81,3 +81,13 @@ def test_an_ending_of_other_features_or_labels_is_passed_over():
     assert np.array_equal(
         fit_and_score(others, RECIPE, endings=endings)[1].y_prob, fit_and_score(others, RECIPE)[1].y_prob
     )
+
+
+def test_a_fit_that_was_broken_off_is_no_start(monkeypatch):
+    """Whoever began there would get further: the same verdicts would give another head."""
+    endings = {}
+    for bound, n_starts in ((4, 0), (200, 6)):
+        for module in (lbfgs, training):
+            monkeypatch.setattr(module, "MAX_ITERATIONS", bound)
+        fit_and_score(examples(), RECIPE, endings=endings)
+        assert len(endings) == n_starts
