@@ -20,7 +20,8 @@ from tagger.learning.examples import Examples
 from tagger.learning.features import FeatureSpace
 from tagger.learning.inputs import Inputs
 from tagger.learning.metrics import BoolMatrix, FloatMatrix, IntVector
-from tagger.learning.model import Model
+from tagger.learning.model import Model, probabilities_of
+from tagger.learning.neighbors import HeldOut, listened
 from tagger.learning.recipe import Recipe, resolve
 from tagger.learning.split import grouped_folds
 from tagger.learning.thresholds import (
@@ -42,6 +43,7 @@ ProgressCallback = Callable[[int, int], None]
 BoolVector = npt.NDArray[np.bool_]
 OnFold = Callable[[int, Model, BoolVector], None]
 Fold = TypeVar("Fold", int, int | None)
+_Opinions = tuple[FloatMatrix, FloatMatrix | None]  # of a head and of its neighbors, as `Model.opinions` gives them
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,14 @@ class OutOfFold:
         Rows whose group is so frequent that a later batch will hold it again.
     y_seen : float32 array, shape (n_folds, n_repeated, n_labels)
         What each fold's head says of those rows.
+    listened : how much of their share neighbors were given, see `neighbors.listened`.
     """
 
     y_prob: FloatMatrix
     folds: IntVector
     repeated: IntVector
     y_seen: FloatMatrix
+    listened: float = 1.0
 
 
 def out_of_fold(
@@ -112,10 +116,11 @@ def out_of_fold(
     of_folds = fits.side_by_side(list(range(fits.n_folds)), fit, cancelled)
     if spaces is not None:
         spaces.update({fold: each.model.space for fold, each in enumerate(of_folds)})
+    found = fits.predictions(of_folds)
     if on_fold is not None:
         for fold, each in enumerate(of_folds):
-            on_fold(fold, each.model, fits.folds == fold)
-    return fits.predictions(of_folds)
+            on_fold(fold, each.model.listening(found.listened), fits.folds == fold)
+    return found
 
 
 def fit_and_score(
@@ -148,16 +153,25 @@ def fit_and_score(
         ended = {fold: each.model.ending for fold, each in zip(folds, found, strict=True)}
         endings.clear()
         endings.update({fold: ending for fold, ending in ended.items() if ending is not None})
-    return everything.model, fits.predictions(of_folds)
+    found_out = fits.predictions(of_folds)
+    return everything.model.listening(found_out.listened), found_out
 
 
 @dataclass(frozen=True)
 class _Fit:
-    """A model, and what it says of the rows it did not see and of those that repeat; see `OutOfFold`."""
+    """A model, and the opinions in it on the rows that it did not see and on those that repeat; see `OutOfFold`."""
 
     model: Model
-    y_prob: FloatMatrix
-    y_seen: FloatMatrix
+    held_out: _Opinions
+    seen: _Opinions
+
+    def says(self, opinions: _Opinions, listened: float) -> FloatMatrix:
+        """What comes of the opinions, where neighbors are given so much of their share."""
+        own, votes = opinions
+        neighbors = self.model.neighbors
+        if neighbors is None or votes is None:
+            return probabilities_of(own)
+        return probabilities_of(neighbors.listening(listened).averaged(own, votes))
 
 
 @dataclass(frozen=True)
@@ -207,13 +221,12 @@ class _Fits:
             space=space,
             begin=self.endings.get(fold),
         )
-        y_prob, y_seen = (model.probabilities(each) for each in (held_out.inputs, self._repeated_inputs))
-        return _Fit(model, y_prob, y_seen)
+        return _Fit(model, model.opinions(held_out.inputs), model.opinions(self._repeated_inputs))
 
     def of_everything(self, on_epoch: OnEpoch | None, stop: Cancelled) -> _Fit:
         model = Model.fit(self.examples, self.recipe, on_epoch=on_epoch, cancelled=stop, begin=self.endings.get(None))
         nothing = np.empty((0, self.examples.n_labels), dtype=np.float32)
-        return _Fit(model, nothing, nothing)
+        return _Fit(model, (nothing, None), (nothing, None))
 
     def side_by_side(
         self, folds: Sequence[Fold], fit: Callable[[Fold, Cancelled], _Fit], cancelled: Cancelled | None
@@ -255,10 +268,18 @@ class _Fits:
         return [each.result() for each in fits]
 
     def predictions(self, of_folds: Sequence[_Fit]) -> OutOfFold:
+        share = listened([opinions for opinions in map(self._held_out, range(self.n_folds), of_folds) if opinions])
         y_prob = np.empty(self.examples.y_true.shape, dtype=np.float32)
         for fold, each in enumerate(of_folds):
-            y_prob[self.folds == fold] = each.y_prob
-        return OutOfFold(y_prob, self.folds, self.repeated, np.stack([each.y_seen for each in of_folds]))
+            y_prob[self.folds == fold] = each.says(each.held_out, share)
+        y_seen = np.stack([each.says(each.seen, share) for each in of_folds])
+        return OutOfFold(y_prob, self.folds, self.repeated, y_seen, share)
+
+    def _held_out(self, fold: int, fit: _Fit) -> HeldOut | None:
+        (own, votes), rows = fit.held_out, self.folds == fold
+        if fit.model.neighbors is None or votes is None:
+            return None
+        return HeldOut(fit.model.neighbors, own, votes, self.examples.y_true[rows], self.examples.judged[rows])
 
 
 def repeated_rows(groups: IntVector) -> IntVector:

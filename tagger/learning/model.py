@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -192,25 +192,46 @@ class Model:
         ValueError
             If an embedding is not finite or has another width than the training's.
         """
-        out: FloatMatrix = torch.sigmoid(torch.from_numpy(self.logits(inputs))).numpy()
-        if not np.isfinite(out).all():
-            raise ValueError("A probability is not finite; neither, then, is an embedding.")
-        return out
+        return probabilities_of(self.logits(inputs))
 
     def logits(self, inputs: Inputs) -> FloatMatrix:
         """The same before the sigmoid: float32 (n, n_labels)."""
         out = np.empty((len(inputs), self.head.n_labels), dtype=np.float32)
-        for start in range(0, len(inputs), _ROWS_AT_ONCE):
-            some = inputs.take(slice(start, start + _ROWS_AT_ONCE))
-            first, index = distinct_rows(some, self.looked_at)
-            few = some.take(first)
-            logits = self.head.logits(_design(self.space, self.names, self.starter, few, self.head.n_labels))
+        for rows, few, index in self._distinct(inputs):
+            logits = self._of_head(few)
             if self.neighbors is not None:
-                logits = self.neighbors.averaged(logits, few)
+                logits = self.neighbors.averaged(logits, self.neighbors.votes(few))
             if self.correction is not None:
                 logits = logits + self.correction.offset(self.space, few)
-            out[start : start + _ROWS_AT_ONCE] = logits[index]
+            out[rows] = logits[index]
         return out
+
+    def opinions(self, inputs: Inputs) -> tuple[FloatMatrix, FloatMatrix | None]:
+        """Logits of the head, and of the neighbors where they are asked, float32 (n, n_labels)."""
+        own = np.empty((len(inputs), self.head.n_labels), dtype=np.float32)
+        votes = None if self.neighbors is None else np.empty_like(own)
+        for rows, few, index in self._distinct(inputs):
+            own[rows] = self._of_head(few)[index]
+            if self.neighbors is not None and votes is not None:
+                votes[rows] = self.neighbors.votes(few)[index]
+        return own, votes
+
+    def listening(self, listened: float) -> Model:
+        """The same with so much of the neighbors' share, from 0 to 1; at 0 they are let go."""
+        if self.neighbors is None:
+            return self
+        return replace(self, neighbors=self.neighbors.listening(listened) if listened else None)
+
+    def _of_head(self, inputs: Inputs) -> FloatMatrix:
+        return self.head.logits(_design(self.space, self.names, self.starter, inputs, self.head.n_labels))
+
+    def _distinct(self, inputs: Inputs) -> Iterator[tuple[slice, Inputs, npt.NDArray[np.intp]]]:
+        """Some rows at a time: their place, those of them that differ, and which of these each row is."""
+        for start in range(0, len(inputs), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            some = inputs.take(rows)
+            first, index = distinct_rows(some, self.looked_at)
+            yield rows, some.take(first), index
 
     def tensors(self) -> Tensors:
         """Everything learned, by name; with features and head settings, `from_tensors` makes an equal model of it."""
@@ -265,6 +286,20 @@ class Model:
         ):
             raise BundleError("What was learned with the tuned encoder does not fit the head.")
         return cls(space, head, names, starter, neighbors, correction)
+
+
+def probabilities_of(logits: FloatMatrix) -> FloatMatrix:
+    """Probabilities in [0, 1] of logits, float32 of the same shape.
+
+    Raises
+    ------
+    ValueError
+        If one is not finite.
+    """
+    out: FloatMatrix = torch.sigmoid(torch.from_numpy(logits)).numpy()
+    if not np.isfinite(out).all():
+        raise ValueError("A probability is not finite; neither, then, is an embedding.")
+    return out
 
 
 def _design(

@@ -167,7 +167,7 @@ def fit_deep(
     progress.report(recipe.n_folds * FIT_STEPS, (recipe.n_folds + 1) * FIT_STEPS, "Training on everything")
     tuned = tune(
         trunk,
-        Model.fit(examples, recipe, cancelled=progress.cancelled),
+        Model.fit(examples, recipe, cancelled=progress.cancelled).listening(both.frozen.listened),
         examples,
         begin=logits_of(both.frozen.y_prob),
         epochs=recipe.tuned_epochs,

@@ -241,6 +241,7 @@ def test_rows_held_out_are_predicted_as_if_they_had_never_been_there(recipe):
             Examples(inputs.take(others), y_true[others], judged[others], groups[others], label_embeddings=NAMES),
             recipe,
         )
+        model = model.listening(oof.listened)
         assert np.array_equal(oof.y_prob[~others], model.probabilities(inputs.take(~others)))
 
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from sklearn.metrics import log_loss
 
 from tagger.errors import BundleError
 from tagger.learning import neighbors
-from tagger.learning.crossfit import out_of_fold
+from tagger.learning.crossfit import fit_and_score, out_of_fold
 from tagger.learning.examples import Examples
 from tagger.learning.inputs import Inputs
 from tagger.learning.metrics import score_labels, summarize
@@ -73,8 +76,7 @@ def votes_of(fitted, query):
     inputs = Inputs.of(
         np.concatenate([np.zeros_like(query), query], axis=1), [f"new {row}" for row in range(len(query))]
     )
-    zeros = np.zeros((len(query), fitted.share.size), dtype=np.float32)
-    return 1 / (1 + np.exp(-fitted.averaged(zeros, inputs).astype(float) / fitted.share))
+    return 1 / (1 + np.exp(-fitted.votes(inputs).astype(float)))
 
 
 @pytest.mark.parametrize("share_judged", [0.5, 1.0])
@@ -90,9 +92,10 @@ def test_a_head_is_averaged_with_the_votes_label_by_label():
     without, model = Model.fit(examples, ALONE), Model.fit(examples, ASKING)
     others = random_examples(4).inputs
     share = model.neighbors.share
-    votes = model.neighbors.averaged(np.zeros((len(others), 4), dtype=np.float32), others)
+    own, votes = model.opinions(others)
     assert (share > 0).all()
-    assert model.logits(others) == pytest.approx((1 - share) * without.logits(others) + votes, abs=1e-5)
+    assert np.array_equal(own, without.logits(others))
+    assert model.logits(others) == pytest.approx((1 - share) * own + share * votes, abs=1e-5)
 
 
 def test_more_reviewed_descriptions_are_listened_to_more_and_repeats_are_not_more():
@@ -133,6 +136,42 @@ def test_votes_find_what_no_straight_line_can():
 
     assert f1(ASKING) > 0.9
     assert f1(ALONE) < 0.7
+
+
+def clusters(*, sure):
+    """Rows of one cluster have one verdict, as often as `sure` says."""
+    rng = np.random.default_rng(0)
+    centers, of_row = rng.normal(size=(40, 6)), rng.integers(0, 40, 400)
+    y_true = (rng.random(40) < 0.4)[of_row] ^ (rng.random(400) > sure)
+    return examples_of(centers[of_row] + 0.1 * rng.normal(size=(400, 6)), y_true)
+
+
+@pytest.mark.parametrize(("sure", "expected"), [(0.98, {1.0}), (0.6, {0.0, 0.25, 0.5, 0.75, 1.0})])
+def test_neighbors_get_the_share_that_has_the_least_log_loss_out_of_fold(sure, expected):
+    examples = clusters(sure=sure)
+    held_out = []
+    found = out_of_fold(examples, ASKING, on_fold=lambda fold, model, held: held_out.append(held))
+    losses = {}
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        y_prob = np.empty(examples.y_true.shape)
+        for held in held_out:
+            model = Model.fit(examples.take(~held), ASKING).listening(share)
+            y_prob[held] = model.probabilities(examples.inputs.take(held))
+        losses[share] = log_loss(examples.y_true.ravel(), y_prob.ravel())
+        if share == found.listened:
+            assert found.y_prob == pytest.approx(y_prob, abs=1e-6)
+    assert found.listened == min(losses, key=losses.get)
+    assert found.listened in expected
+
+
+def test_neighbors_that_mislead_are_let_go():
+    """One direction alone decides, among others that say nothing of it: the head finds it, neighbors do not."""
+    means = np.random.default_rng(3).normal(size=(300, 9))
+    examples = examples_of(means, means[:, 0] > 0)
+    model, oof = fit_and_score(examples, replace(ASKING, head=HeadSettings(l2=0.1)))
+    alone = Model.fit(examples, replace(ALONE, head=HeadSettings(l2=0.1)))
+    assert (oof.listened, model.neighbors) == (0.0, None)
+    assert np.array_equal(model.probabilities(examples.inputs), alone.probabilities(examples.inputs))
 
 
 def test_no_fold_asks_the_descriptions_that_it_holds_out():
