@@ -28,6 +28,27 @@ class Listed:
     bought: str
 
 
+@dataclass(frozen=True)
+class Successor:
+    """Which run gives the tags once another is discarded.
+
+    `run_id` is None where there is none, not even the starter; `takes_over` says whether it is another than before.
+    """
+
+    run_id: str | None
+    takes_over: bool
+
+    @property
+    def is_starter(self) -> bool:
+        return self.run_id == STARTER
+
+    def line(self, name: str, *, now: str = "now") -> str:
+        """In one sentence, with the run's name; `now` says when it takes over."""
+        if self.run_id is None:
+            return f"No run gives tags {now}: train one, or promote another."
+        return f"Tags {now if self.takes_over else 'still'} come from {name}."
+
+
 def listed(store: Store) -> list[Listed]:
     """Every run that a person trained, newest first, then the starter if it is there."""
     with store.db.read() as connection:
@@ -166,6 +187,21 @@ def note(store: Store, run_id: str, text: str) -> dict[str, Any]:
     return {"run_id": full_id, "note": text}
 
 
+def successor(store: Store, run_id: str) -> Successor:
+    """Which run would give the tags without this one.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such run, or it is the starter.
+    """
+    full_id = _discardable(store, run_id)
+    with store.db.read() as connection:
+        left, now_current = runs.current(connection, without=full_id), runs.current(connection)
+    there = left.run_id != STARTER or store.starter() is not None
+    return Successor(left.run_id if there else None, takes_over=now_current.run_id == full_id)
+
+
 def discard(store: Store, run_id: str) -> dict[str, Any]:
     """Throw a run away; if it was current, the one before it is current again.
 
@@ -174,13 +210,18 @@ def discard(store: Store, run_id: str) -> dict[str, Any]:
     NotFoundError
         If there is no such run, or it is the starter.
     """
-    if run_id == STARTER:
-        raise NotFoundError("The starter cannot be discarded.", hint="Promote another run instead.")
-    full_id = store.folder(run_id).name  # the run is not read: a damaged one has to go too
+    full_id = _discardable(store, run_id)
     with store.db.write("runs") as connection:
         runs.discard_run(connection, full_id, now())
     store.remove_bundle(full_id)
     return {"run_id": full_id, "discarded": True}
+
+
+def _discardable(store: Store, run_id: str) -> str:
+    """The full id of a run that a person may throw away. It is not read: a damaged one has to go too."""
+    if run_id == STARTER:
+        raise NotFoundError("The starter cannot be discarded.", hint="Promote another run instead.")
+    return store.folder(run_id).name
 
 
 def discard_sample_runs(connection: Connection) -> list[str]:

@@ -203,6 +203,28 @@ def test_discarding_a_run_from_the_list_asks_first(opened, filled):
     press(page, "Discard")
     assert old in {run.id for run in runs.listed(filled)}
     assert "Discard it" in [button.label for button in page.button]
+    assert "Its weights are deleted. Tags still come from the run of " in texts(page)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_before_the_run_in_use_is_discarded_the_dialog_says_what_tags_then(opened, filled, own):
+    if own:
+        runs.promote(filled, train(filled))
+    page = opened("train")
+    menu(page, runs.current_id(filled))
+    press(page, "Discard")
+    then = "Tags then come from the run of " if own else "No run gives tags then: train one, or promote another."
+    assert f"Its weights are deleted. {then}" in texts(page)
+
+
+def test_after_a_discard_stands_which_run_gives_the_tags(opened, filled):
+    first = runs.current_id(filled)
+    train(filled)
+    page = opened("train")
+    press(page, "Discard")
+    (toast,) = page.toast
+    assert "Run discarded. Tags still come from the run of " in toast.value.replace("\\", "")
+    assert [run.id for run in runs.listed(filled)] == [first]
 
 
 def test_any_two_runs_stand_side_by_side(opened, filled):
