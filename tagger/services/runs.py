@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from tagger.storage.database import Connection
 from tagger.storage.runs import STARTER, CurrentRun, RunRow
 
 MAX_NOTE = 500  # characters; a line or two in the list of runs
+WOULD_CHANGE, CHANGED = "would change", "changed"  # what a training bought, before and after its run is promoted
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ def listed(store: Store) -> list[Listed]:
     with store.db.read() as connection:
         known = runs.runs(connection)
         current = runs.current(connection)
+        promoted = runs.promoted(connection)
         notes = runs.notes(connection)
     newest_note = {run_id: found[0].text for run_id, found in notes.items()}
     rows = [
@@ -64,7 +67,7 @@ def listed(store: Store) -> list[Listed]:
             macro_f1=run.summary["macro"]["f1"],
             micro_f1=run.summary["micro"]["f1"],
             note=newest_note.get(run.id, ""),
-            bought=run.summary.get("bought", {}).get("line", ""),
+            bought=worded(run.summary, promoted=run.id in promoted).get("bought", {}).get("line", ""),
         )
         for run in known
     ]
@@ -96,6 +99,7 @@ def show(store: Store, run_id: str) -> dict[str, Any]:
     bundle = store.bundle(run_id)
     with store.db.read() as connection:
         notes = runs.notes(connection).get(bundle.run_id, [])
+        promoted = bundle.run_id in runs.promoted(connection)
     return {
         "run_id": bundle.run_id,
         "created_at": bundle.created_at,
@@ -106,8 +110,23 @@ def show(store: Store, run_id: str) -> dict[str, Any]:
             {"text": each.text, "author": each.author, "at": each.at.isoformat(timespec="seconds") + "Z"}
             for each in notes
         ],
-        **({} if bundle.run_id == STARTER else bundle.summary),
+        **({} if bundle.run_id == STARTER else worded(bundle.summary, promoted=promoted)),
     }
+
+
+def worded(summary: Mapping[str, Any], *, promoted: bool) -> dict[str, Any]:
+    """A run's summary, in which what its training bought is said of what happened, or else of what promoting would do.
+
+    A run is immutable, and was written before anybody promoted it.
+    """
+    bought = summary.get("bought", {})
+    if "line" not in bought:
+        return dict(summary)
+    was, is_now = (WOULD_CHANGE, CHANGED) if promoted else (CHANGED, WOULD_CHANGE)
+    # What follows the semicolon can be the name of a tag. Runs of earlier versions have "changed" before it.
+    changes, semicolon, score = bought["line"].partition("; ")
+    line = f"{changes.replace(f' {was} ', f' {is_now} ', 1)}{semicolon}{score}"
+    return {**summary, "bought": {**bought, "line": line}}
 
 
 def current_id(store: Store) -> str:
@@ -125,7 +144,8 @@ def newest(store: Store) -> RunRow | None:
     """The run trained last that was not discarded."""
     with store.db.read() as connection:
         known = runs.runs(connection)
-    return known[0] if known else None
+        promoted = runs.promoted(connection)
+    return replace(known[0], summary=worded(known[0].summary, promoted=known[0].id in promoted)) if known else None
 
 
 def promote(store: Store, run_id: str) -> dict[str, Any]:

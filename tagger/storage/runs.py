@@ -347,6 +347,11 @@ def current(connection: Connection, *, without: str | None = None) -> CurrentRun
     return [choice for _, choice in _choices(connection) if choice.run_id != without][-1]
 
 
+def promoted(connection: Connection) -> set[str]:
+    """The runs that are or were in use, without those that were rolled back."""
+    return {choice.run_id for _, choice in _choices(connection)}
+
+
 def previous(connection: Connection) -> CurrentRun | None:
     """What `roll_back` would return to: the choice before the current one; None where there is none."""
     before = _choice_before(connection)

@@ -161,7 +161,7 @@ def _totals(compared: Mapping[str, Any], other: str) -> None:
     changed = compared["changed_transactions"]
     if changed is not None:
         st.markdown(
-            f"Beside {messages.escape(other)} it changes the tags of **{widgets.counted(changed, 'transaction')}**."
+            f"Beside {messages.escape(other)} it tags **{widgets.counted(changed, 'transaction')}** differently."
         )
     if compared["reason"] is not None:
         st.caption(f"No fair comparison with {messages.escape(other)}: {messages.escape(compared['reason'])}")

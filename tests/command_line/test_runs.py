@@ -123,6 +123,11 @@ def test_training_says_what_it_bought(after_training, ok):
         *("label", "change", "interval", "line"),
     }
     assert (bought["with"], bought["corrections"], bought["imported"]) == ("starter", 0, 36)
-    again = ok("train")["bought"]
-    assert again["line"] == "Training again changed no other transaction; no change in F1 beyond chance."
+    assert bought["line"].startswith("36 transactions that came with tags changed ")
+    again = ok("train")
+    told = "Training again {} no other transaction; no change in F1 beyond chance."
+    assert again["bought"]["line"] == told.format("would change")
+    assert ok("runs", "show", again["run_id"])["bought"] == again["bought"]
+    ok("runs", "promote", again["run_id"])
+    assert ok("runs", "show", again["run_id"])["bought"]["line"] == told.format("changed")
     assert ok("runs", "show", after_training["run_id"])["bought"] == bought

@@ -55,12 +55,17 @@ def train(store: Store, **changed) -> str:
 def test_after_a_training_stand_what_it_bought_and_two_figures_with_what_they_were_measured_on(opened, filled):
     run_id = train(filled)
     shown = texts(opened("train"))
-    assert "Training again changed no other transaction; no change in F1 beyond chance." in shown
+    told = "Training again {} no other transaction; no change in F1 beyond chance."
+    assert f"**{told.format('would change')}**" in shown
     assert "On descriptions never seen in training" in shown
     assert "On a random later batch" in shown
     assert "Exact match " in shown
     assert "Remembered (0% repeats a reviewed description): micro F1 n/a" in shown
     assert runs.newest(filled).id == run_id
+    page = opened("train")
+    press(page, "Promote")
+    assert f"**{told.format('changed')}**" in texts(page)
+    assert told.format("would change") not in texts(page)
 
 
 def test_every_tag_stands_with_its_support_and_intervals(opened, filled):
@@ -143,7 +148,7 @@ def test_after_rolling_back_a_candidate_is_compared_with_what_is_in_use_then(ope
 
     def beside() -> int:
         changed = comparing.compare(filled, third)["changed_transactions"]
-        assert f"it changes the tags of **{changed:,} transaction" in texts(page)
+        assert f"Beside the run in use it tags **{changed:,} transaction" in texts(page)
         return changed
 
     before = beside()
