@@ -55,7 +55,7 @@ from tagger.transactions.layout import ReadOptions
 logger = logging.getLogger(__name__)
 
 Result = dict[str, Any]
-Command = Callable[[argparse.Namespace, Settings], Result]
+Command = Callable[[argparse.Namespace, Settings], Result | str]  # a text only where no JSON was asked for
 
 
 class UsageError(SettingError):
@@ -286,18 +286,25 @@ def _labels(options: argparse.Namespace, settings: Settings) -> Result:
     return {"id": label.id, "name": label.name}
 
 
-def _runs(options: argparse.Namespace, settings: Settings) -> Result:
+def _runs(options: argparse.Namespace, settings: Settings) -> Result | str:
     store = Store(settings)
-    actions: dict[str, Callable[[], Result]] = {
+    actions: dict[str, Callable[[], Result | str]] = {
         "list": lambda: {"runs": runs.overview(store)},
         "show": lambda: runs.show(store, options.run_id),
         "compare": lambda: _compare(store, options.run_id, options.with_run_id),
         "promote": lambda: comparing.promote(store, options.run_id),
         "rollback": lambda: runs.roll_back(store),
         "note": lambda: runs.note(store, options.run_id, options.text),
-        "discard": lambda: runs.discard(store, options.run_id),
+        "discard": lambda: _discard(store, options.run_id, as_json=options.json),
     }
     return actions[options.action]()
+
+
+def _discard(store: Store, run_id: str, *, as_json: bool) -> Result | str:
+    left = runs.successor(store, run_id)
+    gone = runs.discard(store, run_id)
+    name = "the starter" if left.is_starter else f"run {left.run_id}"
+    return gone if as_json else f"Run {gone['run_id']} discarded. {left.line(name)}"
 
 
 def _compare(store: Store, run_id: str, with_run_id: str | None) -> Result:
@@ -512,7 +519,7 @@ def _share(text: str) -> float:
         raise SettingError(f"{text!r} is no threshold.", hint="Give a number from 0 to 1.") from None
 
 
-def _print(stream: TextIO, result: Result, *, as_json: bool) -> None:
+def _print(stream: TextIO, result: Result | str, *, as_json: bool) -> None:
     if as_json:
         # ASCII, so that neither a terminal's encoding nor a file name that is no text can stop it.
         print(json.dumps(result, allow_nan=False), file=stream)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tagger.errors import CancelledError, TrainingError
 from tagger.learning.bootstrap import f1_differences
 from tagger.learning.metrics import score_labels
-from tagger.learning.recipe import Recipe, batch_size, by_fit, parts_of
+from tagger.learning.recipe import Recipe, batch_size, by_fit, canonical, parts_of
 from tagger.learning.split import grouped_folds
 from tagger.services.comparing import ENOUGH, plain_difference
 from tagger.services.gathering import TrainingSet, stored_examples
@@ -25,7 +25,7 @@ from tagger.services.progress import Progress
 from tagger.services.scores import summary
 from tagger.services.store import Store, now
 from tagger.services.training import MEASURED_ON, folds_of_current, learned_from
-from tagger.services.tries import DEFAULT_AXES, Try, tries
+from tagger.services.tries import DEFAULT_AXES, Try, freed, tries
 from tagger.services.view import View
 from tagger.storage import judgements, runs
 from tagger.storage.experiments import Experiments, Finished
@@ -72,6 +72,7 @@ class _Prepared:
     data: TrainingSet
     folds: NDArray[np.int64]
     tries: list[Try]
+    current: Recipe  # the setting in use, as one of the tries has it
     key: str  # of the data: equal where the same recipe gives the same predictions
     judged_until: int
 
@@ -153,8 +154,9 @@ def overview(store: Store, kind: str, *, axes: Collection[str] = DEFAULT_AXES) -
     """What a start would do, and what the last one found.
 
     The latter is None where there is nothing, and has `is_current`: whether it was measured on what is judged now, and
-    beside the setting in use; `is_complete`: whether a start would find nothing else; and `n_since`, the transactions
-    that were judged otherwise since.
+    beside the setting in use; `current`: the name of the setting in use, None if it is not among those measured;
+    `is_complete`: whether a start would find nothing else; and `n_since`, the transactions that were judged otherwise
+    since.
     """
     try:
         prepared = _prepare(store, kind, axes)
@@ -175,9 +177,15 @@ def overview(store: Store, kind: str, *, axes: Collection[str] = DEFAULT_AXES) -
     n_since = len(changed & prepared.view.columns.row_of.keys())
     wanted = [each.recipe.to_dict() for each in prepared.tries]
     is_current = report["data"] == prepared.key and report["reference"]["recipe"] == wanted[0]
-    known = [each["recipe"] for each in (report["reference"], *report["tries"])]
-    is_complete = is_current and len(known) == len(wanted) and all(recipe in wanted for recipe in known)
-    return plan, {**report, "is_current": is_current, "is_complete": is_complete, "n_since": n_since}
+    known = {each["name"]: each["recipe"] for each in (report["reference"], *report["tries"])}
+    in_use = prepared.current.to_dict()
+    return plan, {
+        **report,
+        "is_current": is_current,
+        "current": next((name for name, recipe in known.items() if recipe == in_use), None),
+        "is_complete": is_current and len(known) == len(wanted) and all(each in wanted for each in known.values()),
+        "n_since": n_since,
+    }
 
 
 def as_csv(report: Mapping[str, Any]) -> bytes:
@@ -215,7 +223,8 @@ def _prepare(store: Store, kind: str, axes: Collection[str]) -> _Prepared:
     begun = f"{store.encoding.family} {'' if starter is None else starter.created_at}"
     key = _data_key(view, data, folds, begun)
     wanted = tries(kind, base, data.n_groups, axes, idle=_idle(view, data))
-    return _Prepared(view, data, folds, wanted, key, judged_until)
+    in_use = canonical(freed(base, data.n_groups), data.n_groups)
+    return _Prepared(view, data, folds, wanted, in_use, key, judged_until)
 
 
 def _idle(view: View, data: TrainingSet) -> set[str]:

@@ -1,4 +1,4 @@
-"""What a training brought: how many other transactions the corrections changed, and whether that shows in a score."""
+"""What a training brought: how many other transactions the corrections change, and whether that shows in a score."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from tagger.services.comparing import recipe_diff, told
 from tagger.services.pairs import Pair
+from tagger.services.runs import WOULD_CHANGE
 from tagger.services.store import Store
 from tagger.services.view import View
 from tagger.storage import judgements
@@ -38,7 +39,7 @@ def news(store: Store, view: View) -> News:
 
 
 def bought(two: Pair, compared: Mapping[str, Any], fresh: News) -> dict[str, Any]:
-    """What the later of two runs, trained on `fresh`, changed beyond it, in one line and its parts.
+    """What the later of two runs, trained on `fresh`, would change beyond it, in one line and its parts.
 
     Transactions that were judged, and those of equal descriptions, do not count: verdicts and memory answer them
     without any training. A label is named only where its change is beyond chance although it was picked from all.
@@ -89,8 +90,8 @@ def _who(found: Mapping[str, Any]) -> str:
 def _what(found: Mapping[str, Any]) -> str:
     n_others = found["other_transactions"]
     if n_others is None:
-        return "changed what cannot be counted before all rows are tagged"
-    return f"changed {_counted(n_others, 'other transaction') if n_others else 'no other transaction'}"
+        return f"{WOULD_CHANGE} what cannot be counted before all rows are tagged"
+    return f"{WOULD_CHANGE} {_counted(n_others, 'other transaction') if n_others else 'no other transaction'}"
 
 
 def _score(two: Pair, found: Mapping[str, Any], compared: Mapping[str, Any]) -> str:

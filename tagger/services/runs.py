@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from tagger.storage.database import Connection
 from tagger.storage.runs import STARTER, CurrentRun, RunRow
 
 MAX_NOTE = 500  # characters; a line or two in the list of runs
+WOULD_CHANGE, CHANGED = "would change", "changed"  # what a training bought, before and after its run is promoted
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,33 @@ class Listed:
     bought: str
 
 
+@dataclass(frozen=True)
+class Successor:
+    """Which run gives the tags once another is discarded.
+
+    `run_id` is None where there is none, not even the starter; `takes_over` says whether it is another than before.
+    """
+
+    run_id: str | None
+    takes_over: bool
+
+    @property
+    def is_starter(self) -> bool:
+        return self.run_id == STARTER
+
+    def line(self, name: str, *, now: str = "now") -> str:
+        """In one sentence, with the run's name; `now` says when it takes over."""
+        if self.run_id is None:
+            return f"No run gives tags {now}: train one, or promote another."
+        return f"Tags {now if self.takes_over else 'still'} come from {name}."
+
+
 def listed(store: Store) -> list[Listed]:
     """Every run that a person trained, newest first, then the starter if it is there."""
     with store.db.read() as connection:
         known = runs.runs(connection)
         current = runs.current(connection)
+        promoted = runs.promoted(connection)
         notes = runs.notes(connection)
     newest_note = {run_id: found[0].text for run_id, found in notes.items()}
     rows = [
@@ -43,7 +67,7 @@ def listed(store: Store) -> list[Listed]:
             macro_f1=run.summary["macro"]["f1"],
             micro_f1=run.summary["micro"]["f1"],
             note=newest_note.get(run.id, ""),
-            bought=run.summary.get("bought", {}).get("line", ""),
+            bought=worded(run.summary, promoted=run.id in promoted).get("bought", {}).get("line", ""),
         )
         for run in known
     ]
@@ -75,6 +99,7 @@ def show(store: Store, run_id: str) -> dict[str, Any]:
     bundle = store.bundle(run_id)
     with store.db.read() as connection:
         notes = runs.notes(connection).get(bundle.run_id, [])
+        promoted = bundle.run_id in runs.promoted(connection)
     return {
         "run_id": bundle.run_id,
         "created_at": bundle.created_at,
@@ -85,8 +110,23 @@ def show(store: Store, run_id: str) -> dict[str, Any]:
             {"text": each.text, "author": each.author, "at": each.at.isoformat(timespec="seconds") + "Z"}
             for each in notes
         ],
-        **({} if bundle.run_id == STARTER else bundle.summary),
+        **({} if bundle.run_id == STARTER else worded(bundle.summary, promoted=promoted)),
     }
+
+
+def worded(summary: Mapping[str, Any], *, promoted: bool) -> dict[str, Any]:
+    """A run's summary, in which what its training bought is said of what happened, or else of what promoting would do.
+
+    A run is immutable, and was written before anybody promoted it.
+    """
+    bought = summary.get("bought", {})
+    if "line" not in bought:
+        return dict(summary)
+    was, is_now = (WOULD_CHANGE, CHANGED) if promoted else (CHANGED, WOULD_CHANGE)
+    # What follows the semicolon can be the name of a tag. Runs of earlier versions have "changed" before it.
+    changes, semicolon, score = bought["line"].partition("; ")
+    line = f"{changes.replace(f' {was} ', f' {is_now} ', 1)}{semicolon}{score}"
+    return {**summary, "bought": {**bought, "line": line}}
 
 
 def current_id(store: Store) -> str:
@@ -104,7 +144,8 @@ def newest(store: Store) -> RunRow | None:
     """The run trained last that was not discarded."""
     with store.db.read() as connection:
         known = runs.runs(connection)
-    return known[0] if known else None
+        promoted = runs.promoted(connection)
+    return replace(known[0], summary=worded(known[0].summary, promoted=known[0].id in promoted)) if known else None
 
 
 def promote(store: Store, run_id: str) -> dict[str, Any]:
@@ -166,6 +207,21 @@ def note(store: Store, run_id: str, text: str) -> dict[str, Any]:
     return {"run_id": full_id, "note": text}
 
 
+def successor(store: Store, run_id: str) -> Successor:
+    """Which run would give the tags without this one.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such run, or it is the starter.
+    """
+    full_id = _discardable(store, run_id)
+    with store.db.read() as connection:
+        left, now_current = runs.current(connection, without=full_id), runs.current(connection)
+    there = left.run_id != STARTER or store.starter() is not None
+    return Successor(left.run_id if there else None, takes_over=now_current.run_id == full_id)
+
+
 def discard(store: Store, run_id: str) -> dict[str, Any]:
     """Throw a run away; if it was current, the one before it is current again.
 
@@ -174,13 +230,18 @@ def discard(store: Store, run_id: str) -> dict[str, Any]:
     NotFoundError
         If there is no such run, or it is the starter.
     """
-    if run_id == STARTER:
-        raise NotFoundError("The starter cannot be discarded.", hint="Promote another run instead.")
-    full_id = store.folder(run_id).name  # the run is not read: a damaged one has to go too
+    full_id = _discardable(store, run_id)
     with store.db.write("runs") as connection:
         runs.discard_run(connection, full_id, now())
     store.remove_bundle(full_id)
     return {"run_id": full_id, "discarded": True}
+
+
+def _discardable(store: Store, run_id: str) -> str:
+    """The full id of a run that a person may throw away. It is not read: a damaged one has to go too."""
+    if run_id == STARTER:
+        raise NotFoundError("The starter cannot be discarded.", hint="Promote another run instead.")
+    return store.folder(run_id).name
 
 
 def discard_sample_runs(connection: Connection) -> list[str]:

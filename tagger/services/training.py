@@ -25,7 +25,7 @@ from tagger.services.gathering import TrainingSet, stored_examples, training_set
 from tagger.services.inputs import group_hashes
 from tagger.services.pairs import with_current
 from tagger.services.progress import Progress
-from tagger.services.runs import promote
+from tagger.services.runs import promote, worded
 from tagger.services.scores import later_batch, measured
 from tagger.services.store import Store, now
 from tagger.services.tagging import predict_missing
@@ -193,7 +193,12 @@ def keep(
         raise
     if promote_it:
         promote(store, run_id)
-    report = {"run_id": run_id, **summary, "recipe": lesson.recipe.to_dict(), "comparison": comparison}
+    report = {
+        "run_id": run_id,
+        **worded(summary, promoted=promote_it),
+        "recipe": lesson.recipe.to_dict(),
+        "comparison": comparison,
+    }
     return report | warned(comparison["worse_because"], promoted=promote_it)
 
 

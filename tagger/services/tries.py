@@ -82,7 +82,7 @@ def tries(
     SettingError
         If there is no such set or axis, or no axis at all.
     """
-    base = _free(canonical(base, n_groups), n_groups)
+    base = freed(base, n_groups)
     if kind == "grid":
         found = [Try("Current setting", "", base), *_one_at_a_time(base)]
     elif kind == "heads":
@@ -98,6 +98,13 @@ def tries(
         alike = canonical(replace(recipe, features=_features(None, said)), n_groups)
         different.setdefault(alike, replace(each, recipe=recipe))
     return list(different.values())
+
+
+def freed(base: Recipe, n_groups: int) -> Recipe:
+    """The current setting, so that a penalty which its features chose is chosen anew where a try changes them."""
+    base = canonical(base, n_groups)
+    free = replace(base, head=replace(base.head, l2=None))
+    return free if canonical(free, n_groups) == base else base
 
 
 def _one_at_a_time(base: Recipe) -> Iterator[Try]:
@@ -159,12 +166,6 @@ def _combinations(base: Recipe, axes: Collection[str]) -> Iterator[Try]:
         }
         recipe = replace(_with_head(base, kind), features=_features(pooling, besides), thresholds=chooser)
         yield Try(" · ".join(names[axis] for axis in AXES if axis in axes), "Combination", recipe)
-
-
-def _free(base: Recipe, n_groups: int) -> Recipe:
-    """A penalty that the features chose is chosen anew where they change."""
-    free = replace(base, head=replace(base.head, l2=None))
-    return free if canonical(free, n_groups) == base else base
 
 
 def _features(pooling: str | None, extras: Collection[str]) -> str:

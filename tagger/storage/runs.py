@@ -337,9 +337,19 @@ def threshold_versions(connection: Connection, run_id: str) -> list[ThresholdVer
     ]
 
 
-def current(connection: Connection) -> CurrentRun:
-    """The newest choice that was not rolled back and whose run still exists; the starter when there is none."""
-    return _choices(connection)[-1][1]
+def current(connection: Connection, *, without: str | None = None) -> CurrentRun:
+    """The newest choice that was not rolled back and whose run still exists; the starter when there is none.
+
+    Parameters
+    ----------
+    without : a run that is left out, as if it were discarded.
+    """
+    return [choice for _, choice in _choices(connection) if choice.run_id != without][-1]
+
+
+def promoted(connection: Connection) -> set[str]:
+    """The runs that are or were in use, without those that were rolled back."""
+    return {choice.run_id for _, choice in _choices(connection)}
 
 
 def previous(connection: Connection) -> CurrentRun | None:

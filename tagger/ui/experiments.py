@@ -102,11 +102,15 @@ def result(report: Mapping[str, Any]) -> None:
 
 def use(session: Session, report: Mapping[str, Any]) -> None:
     """Hand one of the settings to Train."""
-    by_name = {each["name"]: each["recipe"] for each in report["tries"]}
-    if not by_name:
+    if not report["tries"]:
         return
+    by_name = {each["name"]: each["recipe"] for each in (report["reference"], *report["tries"])}
     row = st.container(horizontal=True, vertical_alignment="bottom")
-    name = row.selectbox("Setting", list(by_name), width=320, key="chosen")
+    offered = _offered(report)
+    # A choice stays until another setting is offered beforehand.
+    name = row.selectbox(
+        "Setting", list(by_name), index=list(by_name).index(offered), width=320, key=f"chosen:{report['set']}:{offered}"
+    )
     if row.button("Use this setting", help="Fill it in on Train, where a run can be made with it."):
         session.wanted = (name, Recipe.from_dict(by_name[name]))
         st.switch_page("pages/train.py")
@@ -117,6 +121,15 @@ def use(session: Session, report: Mapping[str, Any]) -> None:
         mime="text/csv",
         icon=":material/download:",
     )
+
+
+def _offered(report: Mapping[str, Any]) -> str:
+    """The best setting that is better than the current one beyond chance; where there is none, the current one."""
+    compared_with: str = report["reference"]["name"]
+    if report["current"] not in {None, compared_with}:
+        return str(report["current"])  # the differences are those to another setting, and say nothing of this one
+    intervals = ((each["name"], each["change"]["macro"]["interval"]) for each in report["tries"])
+    return next((name for name, interval in intervals if interval is not None and interval[0] > 0), compared_with)
 
 
 def _notes(report: Mapping[str, Any]) -> None:

@@ -105,7 +105,7 @@ def page(n_rows: int, n_open: int, *, asked: Asked, n_left: int | None = None, m
 def next_page(n_rows: int, number: int) -> None:
     """A way on at the end of the list, where the eye is."""
     if number * PAGE_SIZE < n_rows:
-        st.button("Next page", on_click=_turn, args=(number + 1,), icon=":material/arrow_forward:")
+        st.button("Next page", on_click=_turn, args=(number + 1,), icon=":material/arrow_forward:", key="next")
 
 
 def _turn(number: int) -> None:

@@ -21,27 +21,18 @@ def overview(session: Session, *, disabled: bool) -> None:
         return
     st.subheader("Runs", anchor=False)
     st.caption("Their scores are out of fold, each on what was reviewed when it was trained.")
-    names = _titles(known)
+    names = results.titles(known)
     with messages.user_errors():
         _roll_back(session, names, disabled=disabled)
         in_order = sorted(known, key=lambda run: not run.is_current)  # the one in use, then the newest first
         n_shown = SHOWN_AT_ONCE if len(known) > SHOWN_AT_ONCE + 1 else len(known)
         for run in in_order[:n_shown]:
-            _run(session, run, names[run.id], disabled=disabled)
+            _run(session, run, names, disabled=disabled)
         if n_shown < len(known):
             with st.expander(f"{len(known) - n_shown:,} earlier ones"):
                 for run in in_order[n_shown:]:
-                    _run(session, run, names[run.id], disabled=disabled)
+                    _run(session, run, names, disabled=disabled)
         _any_two(session, names)
-
-
-def _titles(known: list[Listed]) -> dict[str, str]:
-    """What each run is called; two of one minute are told apart by the end of their ids."""
-    names = {run.id: widgets.run_title(run.id, None if run.id == STARTER else run.created_at) for run in known}
-    return {
-        run_id: name if list(names.values()).count(name) == 1 else f"{name} ({run_id[-6:]})"
-        for run_id, name in names.items()
-    }
 
 
 def _roll_back(session: Session, names: dict[str, str], *, disabled: bool) -> None:
@@ -72,7 +63,7 @@ def _rolled_back(session: Session) -> None:
     st.toast("Run and thresholds of before are in use again.", icon=":material/undo:")
 
 
-def _run(session: Session, run: Listed, title: str, *, disabled: bool) -> None:
+def _run(session: Session, run: Listed, names: dict[str, str], *, disabled: bool) -> None:
     row = st.container(border=True, horizontal=True, vertical_alignment="center", key=f"run:{run.id}")
     with row.container(gap="xsmall"):
         scores = (
@@ -80,7 +71,7 @@ def _run(session: Session, run: Listed, title: str, *, disabled: bool) -> None:
             if run.id == STARTER
             else f"macro F1 {widgets.number(run.macro_f1)} · micro F1 {widgets.number(run.micro_f1)}"
         )
-        name = messages.escape(title)
+        name = messages.escape(names[run.id])
         st.markdown(
             f"**{name[:1].upper()}{name[1:]}**" + (" :blue-badge[in use]" if run.is_current else "") + f" · {scores}"
         )
@@ -90,10 +81,10 @@ def _run(session: Session, run: Listed, title: str, *, disabled: bool) -> None:
     menu = row.popover("Actions", key=f"menu:{run.id}", on_change="rerun")
     if menu.open:
         with menu, messages.user_errors():
-            _actions(session, run, disabled=disabled)
+            _actions(session, run, names, disabled=disabled)
 
 
-def _actions(session: Session, run: Listed, *, disabled: bool) -> None:
+def _actions(session: Session, run: Listed, names: dict[str, str], *, disabled: bool) -> None:
     if not run.is_current:
         if st.button("Promote", key=f"promote:{run.id}", disabled=disabled):
             because = comparing.why_worse(session.store, run.id)
@@ -114,9 +105,9 @@ def _actions(session: Session, run: Listed, *, disabled: bool) -> None:
     if run.id != STARTER and st.button("Discard", key=f"discard:{run.id}", disabled=disabled):
         widgets.confirm(
             "Discard this run?",
-            "Its weights are deleted. " + ("The run that was in use before it tags again." if run.is_current else ""),
+            f"Its weights are deleted. {results.tags_without(session, run.id, names, now='then')}",
             "Discard it",
-            lambda: runs.discard(session.store, run.id),
+            lambda: results.discard(session, run.id, names),
         )
 
 

@@ -9,8 +9,9 @@ import streamlit as st
 
 from tagger.services import changes, comparing, runs
 from tagger.services.pairs import Pair, pair
+from tagger.services.runs import Listed
 from tagger.services.store import Store
-from tagger.storage.runs import RunRow
+from tagger.storage.runs import STARTER, RunRow
 from tagger.ui import messages, widgets
 from tagger.ui.session import Session
 
@@ -30,6 +31,15 @@ def _beside(_store: Store, home: str, moment: tuple[int, ...], run_id: str, with
     return pair(_store, run_id, with_run_id)
 
 
+def titles(known: Sequence[Listed]) -> dict[str, str]:
+    """What each run is called; two of one minute are told apart by the end of their ids."""
+    names = {run.id: widgets.run_title(run.id, None if run.id == STARTER else run.created_at) for run in known}
+    return {
+        run_id: name if list(names.values()).count(name) == 1 else f"{name} ({run_id[-6:]})"
+        for run_id, name in names.items()
+    }
+
+
 def decide(session: Session, run: RunRow, compared: Mapping[str, Any], *, disabled: bool) -> None:
     """Promote or discard. A run that is worse is promoted only after asking, with both numbers."""
     if compared["worse"]:
@@ -43,8 +53,8 @@ def decide(session: Session, run: RunRow, compared: Mapping[str, Any], *, disabl
         row.button("Promote", type="primary", help=told, on_click=promote, args=(session, run.id), disabled=disabled)
     elif row.button("Promote", help=told, disabled=disabled):
         ask_to_promote(session, run.id, compared["worse_because"])
-    discard = messages.callback(runs.discard)
-    row.button("Discard", on_click=discard, args=(session.store, run.id), disabled=disabled)
+    names = titles(runs.listed(session.store))
+    row.button("Discard", on_click=messages.callback(discard), args=(session, run.id, names), disabled=disabled)
 
 
 def ask_to_promote(session: Session, run_id: str, because: str) -> None:
@@ -63,6 +73,21 @@ def promote(session: Session, run_id: str) -> None:
     """Use a run from now on. A callback: whoever clicks and leaves the page has clicked."""
     runs.promote(session.store, run_id)
     st.toast("The run is in use and tags from now on.", icon=":material/check:")
+
+
+def discard(session: Session, run_id: str, names: Mapping[str, str]) -> None:
+    """Throw a run away, and say which one gives the tags now."""
+    told = tags_without(session, run_id, names)
+    runs.discard(session.store, run_id)
+    st.toast(f"Run discarded. {told}", icon=":material/delete:")
+
+
+def tags_without(session: Session, run_id: str, names: Mapping[str, str], *, now: str = "now") -> str:
+    """Which run gives the tags once this one is discarded, in one sentence."""
+    left = runs.successor(session.store, run_id)
+    name = names.get(left.run_id or "", "")
+    # In a sentence "Run of 3 May" has its article.
+    return messages.escape(left.line(name if left.is_starter else f"the {name[:1].lower()}{name[1:]}", now=now))
 
 
 def bought(run: RunRow) -> None:
@@ -136,7 +161,7 @@ def _totals(compared: Mapping[str, Any], other: str) -> None:
     changed = compared["changed_transactions"]
     if changed is not None:
         st.markdown(
-            f"Beside {messages.escape(other)} it changes the tags of **{widgets.counted(changed, 'transaction')}**."
+            f"Beside {messages.escape(other)} it tags **{widgets.counted(changed, 'transaction')}** differently."
         )
     if compared["reason"] is not None:
         st.caption(f"No fair comparison with {messages.escape(other)}: {messages.escape(compared['reason'])}")

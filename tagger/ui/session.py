@@ -20,6 +20,7 @@ from tagger.services.tagging import keep_tagged
 from tagger.storage.jobs import JobRow
 from tagger.storage.runs import STARTER
 from tagger.ui import messages
+from tagger.ui.layout import STYLE
 
 T = TypeVar("T")
 FIRST_SCREEN = 1.5  # seconds from the first visit until the encoder is loaded in the background
@@ -101,36 +102,9 @@ def current() -> Session:
     return session
 
 
-# What Streamlit's own options cannot say. Content first: it leaves a sixth of a phone's screen empty above the title.
-LAYOUT = """<style>
-.stMainBlockContainer { padding-top: 4.5rem; max-width: 76rem; }
-.stMainBlockContainer h1 { font-size: 1.75rem; padding: 0 0 0.5rem; }
-[data-testid="stCaptionContainer"] { color: color-mix(in srgb, currentColor 78%, transparent); opacity: 1; }
-/* Streamlit tells screen readers, and only them, why a file was refused. */
-.stTooltipErrorHoverTarget .stFileChip { width: auto; max-width: none; }
-.stTooltipErrorHoverTarget .stFileChip > span {
-  position: static; width: auto; height: auto; margin: 0 0.5rem; clip: auto; white-space: normal;
-}
-.stTooltipErrorHoverTarget .stFileChip > span::after { content: " Export fewer months at a time, or split the file."; }
-/* Buttons that start a training, and in their place its progress: as high, so that nothing below moves. */
-.st-key-start { min-height: 3rem; justify-content: center; }
-/* What saving would change stays in sight while the sliders scroll. */
-@media (min-width: 641px) {
-  div:has(> .st-key-save) {
-    position: sticky; top: 3.5rem; z-index: 4; padding-block: 0.5rem; background: light-dark(#fff, #171614);
-  }
-  .st-key-panel_place { --above: 3.2rem; }
-}
-@media (max-width: 640px) {
-  .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
-  .stMainBlockContainer button, .stMainBlockContainer input, [data-testid="stSidebarNavLink"] { min-height: 2.5rem; }
-}
-</style>"""
-
-
 def open_page(title: str) -> Session:
     """Start a page: its title, this tab's session, and tagging under way where rows still wait for it."""
-    st.html(LAYOUT)
+    st.html(STYLE)
     st.title(title, anchor=False)
     session: Session | None = None
     try:

@@ -27,7 +27,7 @@ def test_tries_can_be_stopped_go_on_and_hand_a_setting_to_train_on_a_phone(
     serve_app: Callable[..., str], page_at: Callable[..., Page], tmp_path: Path
 ) -> None:
     a_reviewed_statement(tmp_path / "home1")
-    page = page_at(390, 844, dark=True)
+    page = page_at(390, 844, dark=True, touch=True)
     page.goto(f"{serve_app()}/experiments")
     page.get_by_role("radio", name="Layers").click(timeout=SLOW)
     expect(page.get_by_text("16 settings in 16 fits, ", exact=False)).to_be_visible(timeout=SLOW)
@@ -52,6 +52,14 @@ def test_tries_can_be_stopped_go_on_and_hand_a_setting_to_train_on_a_phone(
     width = page.get_by_test_id("stMain").evaluate("element => element.scrollWidth")
     assert width <= 390, "the page scrolls sideways on a phone"
 
-    page.get_by_role("button", name="Use this setting").click()
-    expect(page.get_by_text("Filled in from Experiments: ", exact=False)).to_be_visible(timeout=SLOW)
+    setting = page.get_by_role("combobox", name="Setting", exact=True)
+    expect(setting).to_have_value("Logistic head")  # the current one: the layers are compared with another
+    setting.tap()
+    other = page.get_by_role("option").filter(has_not_text="Logistic head").last
+    expect(other).to_be_visible(timeout=SLOW)
+    name = other.inner_text()
+    other.tap(timeout=SLOW)
+    expect(setting).to_have_value(name)
+    page.get_by_role("button", name="Use this setting").tap()
+    expect(page.get_by_text(f"Filled in from Experiments: {name}.")).to_be_visible(timeout=SLOW)
     expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible()

@@ -71,7 +71,9 @@ def test_a_worse_run_asks_one_goes_back_and_writes_a_note_on_a_phone(
     assert page.get_by_test_id("stMain").evaluate("element => element.scrollWidth") <= 390
 
     page.get_by_role("button", name="Discard", exact=True).last.click()
+    expect(dialog.get_by_text("Tags still come from the run of ", exact=False)).to_be_visible(timeout=SLOW)
     dialog.get_by_role("button", name="Discard it").click(timeout=SLOW)
+    expect(page.get_by_text("Run discarded. Tags still come from the run of ", exact=False)).to_be_visible(timeout=SLOW)
     expect(page.get_by_text("tags nothing")).to_have_count(0, timeout=SLOW)
     in_use(page, good)
 

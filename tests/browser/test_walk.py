@@ -43,6 +43,22 @@ def settled(page: Page) -> None:
     expect(page.locator("[data-testid='stStatusWidget']")).to_have_count(0, timeout=SLOW)
 
 
+WATCH_SHIFTS = """window.shifted = 0
+new PerformanceObserver((list) => { for (const entry of list.getEntries()) window.shifted += entry.value })
+  .observe({ type: "layout-shift", buffered: true })"""
+
+
+def jumps(page: Page, url: str) -> float:
+    """How much moves while Review loads and its list arrives: the sum of all layout shifts."""
+    page.add_init_script(WATCH_SHIFTS)
+    page.goto(url)
+    expect(page.locator(".row[role=listitem]").first).to_be_visible(timeout=SLOW)
+    expect(page.locator(".st-key-next button")).to_be_attached(timeout=SLOW)
+    settled(page)
+    page.wait_for_timeout(500)  # an observer is told late
+    return page.evaluate("window.shifted")
+
+
 def confirm_rows(page: Page, n_rows: int) -> None:
     rows = page.get_by_role("listitem")
     expect(rows.first).to_be_visible(timeout=SLOW)
@@ -101,6 +117,8 @@ def test_the_whole_loop_on_the_sample(app, page_at, frames_sent, tmp_path):
     settled(page)
     expect(page.get_by_text(re.compile(r"^1,723 transactions"))).to_be_visible(timeout=SLOW)
     picture(page, "review")
+    for width in (1280, 390):
+        assert jumps(page_at(width, 844, touch=width == 390), f"{app}/review") < 0.1, "the page jumps while it loads"
     page.get_by_role("button", name=re.compile("^Reject ")).first.click()
     confirm_rows(page, 5)
     go(page, "Export")

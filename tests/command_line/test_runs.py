@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from command_line.common import STARTER
+
+from tagger.__main__ import main
+from tagger.config import Settings
+
 COMPARED = {"label", "support", "before", "after", "change", "interval", "certain"}
 COMPARED |= {"precision", "recall", "gained", "lost"}
 
@@ -35,6 +40,23 @@ def test_runs_are_listed_shown_compared_promoted_and_discarded(after_training, o
     assert not (home / "models" / second).exists()
     assert fails("runs", "show", second)["type"] == "NotFoundError"
     assert fails("runs", "discard", "starter")["type"] == "NotFoundError"
+
+
+def test_without_json_a_discard_says_which_run_gives_the_tags(after_training, ok, fails, capfd, monkeypatch):
+    def said(run_id):
+        capfd.readouterr()
+        assert main(["runs", "discard", run_id]) == 0
+        return capfd.readouterr().out
+
+    first = after_training["run_id"]
+    second = ok("train")["run_id"]
+    assert said(second) == f"Run {second} discarded. Tags still come from run {first}.\n"
+    third = ok("train", "--promote")["run_id"]
+    assert said(third[:17]) == f"Run {third} discarded. Tags now come from run {first}.\n"
+    assert said(first) == f"Run {first} discarded. No run gives tags now: train one, or promote another.\n"
+    fourth = ok("train", "--promote")["run_id"]
+    monkeypatch.setattr(Settings, "starter_path", STARTER)
+    assert said(fourth) == f"Run {fourth} discarded. Tags now come from the starter.\n"
 
 
 def test_rolling_back_brings_run_and_thresholds_of_before(after_training, ok, fails):
@@ -101,6 +123,11 @@ def test_training_says_what_it_bought(after_training, ok):
         *("label", "change", "interval", "line"),
     }
     assert (bought["with"], bought["corrections"], bought["imported"]) == ("starter", 0, 36)
-    again = ok("train")["bought"]
-    assert again["line"] == "Training again changed no other transaction; no change in F1 beyond chance."
+    assert bought["line"].startswith("36 transactions that came with tags changed ")
+    again = ok("train")
+    told = "Training again {} no other transaction; no change in F1 beyond chance."
+    assert again["bought"]["line"] == told.format("would change")
+    assert ok("runs", "show", again["run_id"])["bought"] == again["bought"]
+    ok("runs", "promote", again["run_id"])
+    assert ok("runs", "show", again["run_id"])["bought"]["line"] == told.format("changed")
     assert ok("runs", "show", after_training["run_id"])["bought"] == bought

@@ -28,6 +28,10 @@ def button(page: AppTest, label: str):
     return next(each for each in page.button if each.label == label)
 
 
+def picker(page: AppTest):
+    return next(each for each in page.selectbox if each.label == "Setting")
+
+
 def filled(n_per_kind: int = 14) -> Store:
     store = Store(Settings.from_environment())
     fill(store, n_per_kind)
@@ -107,9 +111,8 @@ def test_another_setting_in_use_is_pointed_out(opened, measured):
 
 def test_a_setting_is_handed_to_train_which_trains_with_it(opened, measured):
     page = opened("experiments")
-    names = page.selectbox(key="chosen").options
-    assert len(names) == 15
-    page.selectbox(key="chosen").set_value("Feed-forward head")
+    assert len(picker(page).options) == 16
+    picker(page).set_value("Feed-forward head")
     button(page, "Use this setting").click().run()
     wanted = page.session_state["session"].wanted
     assert wanted[0] == "Feed-forward head"
@@ -128,6 +131,42 @@ def test_a_setting_is_handed_to_train_which_trains_with_it(opened, measured):
     button(train, "Back to automatic").click().run()
     assert {each.label: each.value for each in train.selectbox}["Features"] == "Automatic"
     assert "Filled in" not in texts(train)
+
+
+@pytest.mark.parametrize(
+    ("intervals", "offered"),
+    [
+        ([None, (-0.1, 0.3), (0.01, 0.2), (0.05, 0.1)], "setting 2"),
+        ([(0.001, 0.3), (0.05, 0.2)], "setting 0"),
+        ([(-0.1, 0.3), (0.0, 0.2), (-0.2, -0.1)], "Current setting"),
+    ],
+)
+def test_a_setting_is_offered_beforehand_only_if_it_is_better_beyond_chance(
+    opened, measured, monkeypatch, intervals, offered
+):
+    plan, report = experiments.overview(measured, "grid")
+    some = [
+        each | {"name": f"setting {at}", "change": {"macro": {"change": 0.1 - at / 100, "interval": interval}}}
+        for at, (each, interval) in enumerate(zip(report["tries"], intervals, strict=False))
+    ]
+    monkeypatch.setattr(experiments, "overview", lambda *_, **__: (plan, report | {"tries": some}))
+    page = opened("experiments")
+    assert picker(page).value == offered
+    picker(page).set_value("setting 1").run()
+    assert picker(page).value == "setting 1"
+    monkeypatch.undo()
+
+
+def test_layers_are_compared_with_the_original_net_so_the_current_setting_is_offered(opened, measured, monkeypatch):
+    plan, report = experiments.overview(measured, "grid")
+    better = {"macro": {"change": 0.1, "interval": (0.05, 0.2)}}
+    some = [{**each, "change": better} for each in report["tries"]]
+    original, own = some[0], some[3]
+    report |= {"set": "heads", "reference": original, "tries": some[1:], "current": own["name"]}
+    monkeypatch.setattr(experiments, "overview", lambda *_, **__: (plan, report))
+    assert picker(opened("experiments")).value == own["name"]
+    report["current"] = None
+    assert picker(opened("experiments")).value == some[1]["name"]
 
 
 def form() -> None:

@@ -55,12 +55,17 @@ def train(store: Store, **changed) -> str:
 def test_after_a_training_stand_what_it_bought_and_two_figures_with_what_they_were_measured_on(opened, filled):
     run_id = train(filled)
     shown = texts(opened("train"))
-    assert "Training again changed no other transaction; no change in F1 beyond chance." in shown
+    told = "Training again {} no other transaction; no change in F1 beyond chance."
+    assert f"**{told.format('would change')}**" in shown
     assert "On descriptions never seen in training" in shown
     assert "On a random later batch" in shown
     assert "Exact match " in shown
     assert "Remembered (0% repeats a reviewed description): micro F1 n/a" in shown
     assert runs.newest(filled).id == run_id
+    page = opened("train")
+    press(page, "Promote")
+    assert f"**{told.format('changed')}**" in texts(page)
+    assert told.format("would change") not in texts(page)
 
 
 def test_every_tag_stands_with_its_support_and_intervals(opened, filled):
@@ -143,7 +148,7 @@ def test_after_rolling_back_a_candidate_is_compared_with_what_is_in_use_then(ope
 
     def beside() -> int:
         changed = comparing.compare(filled, third)["changed_transactions"]
-        assert f"it changes the tags of **{changed:,} transaction" in texts(page)
+        assert f"Beside the run in use it tags **{changed:,} transaction" in texts(page)
         return changed
 
     before = beside()
@@ -203,6 +208,28 @@ def test_discarding_a_run_from_the_list_asks_first(opened, filled):
     press(page, "Discard")
     assert old in {run.id for run in runs.listed(filled)}
     assert "Discard it" in [button.label for button in page.button]
+    assert "Its weights are deleted. Tags still come from the run of " in texts(page)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_before_the_run_in_use_is_discarded_the_dialog_says_what_tags_then(opened, filled, own):
+    if own:
+        runs.promote(filled, train(filled))
+    page = opened("train")
+    menu(page, runs.current_id(filled))
+    press(page, "Discard")
+    then = "Tags then come from the run of " if own else "No run gives tags then: train one, or promote another."
+    assert f"Its weights are deleted. {then}" in texts(page)
+
+
+def test_after_a_discard_stands_which_run_gives_the_tags(opened, filled):
+    first = runs.current_id(filled)
+    train(filled)
+    page = opened("train")
+    press(page, "Discard")
+    (toast,) = page.toast
+    assert "Run discarded. Tags still come from the run of " in toast.value.replace("\\", "")
+    assert [run.id for run in runs.listed(filled)] == [first]
 
 
 def test_any_two_runs_stand_side_by_side(opened, filled):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -93,6 +94,35 @@ def test_threshold_ways_share_the_fit_of_their_setting(judged, fits):
     (shared,) = fits
     assert shared[0] == "both+lexical+amount+names+starter+neighbors"
     assert sorted(shared[1:]) == ["blended", "exact", "fixed:0.5", "grid", "shrunk"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "recipe", "name"),
+    [
+        ("combinations", Recipe(features="mean+lexical"), "Current setting"),
+        ("heads", Recipe(features="mean+lexical"), "Logistic head"),
+        ("heads", Recipe(features="mean", head=HeadSettings(kind="feedforward")), "Original layers: 128, 64"),
+        (
+            "heads",
+            Recipe(features="mean", head=HeadSettings(kind="feedforward", dropout=0.25, epochs=3)),
+            "Current setting",
+        ),
+    ],
+)
+def test_the_setting_in_use_is_known_under_the_name_that_it_has_in_the_set(judged, monkeypatch, kind, recipe, name):
+    training.train(judged, recipe, Progress(), promote_it=True)
+    monkeypatch.setattr(learning, "predictions", lambda data, recipes, **_: [data.y_true] * len(recipes))
+    experiments.measure(judged, kind, Progress(), axes=SMALL)
+    assert experiments.overview(judged, kind, axes=SMALL)[1]["current"] == name
+    training.train(judged, replace(recipe, features="cls+date"), Progress(), promote_it=True)
+    assert experiments.overview(judged, kind, axes=SMALL)[1]["current"] is None
+
+
+def test_a_setting_that_was_tried_is_known_when_it_is_in_use(judged):
+    found = small(judged)
+    (cls,) = (each for each in found["tries"] if each["name"] == "[CLS] token")
+    training.train(judged, Recipe.from_dict(cls["recipe"]), Progress(), promote_it=True)
+    assert look(judged)[1]["current"] == "[CLS] token"
 
 
 def test_a_second_start_fits_nothing_and_says_the_same(judged, fits):

@@ -21,7 +21,7 @@ from steps import (
 )
 
 from tagger.learning.recipe import Recipe
-from tagger.services import comparing, training
+from tagger.services import comparing, runs, training
 from tagger.services.gains import News, bought, news
 from tagger.services.pairs import pair
 from tagger.services.progress import Progress
@@ -79,7 +79,7 @@ def test_transactions_that_were_judged_and_their_repeats_are_not_counted_as_chan
     says[:, [label.name for label in view.labels].index("a")] = True
     found = gain(judged, add_scored_run(judged, truth(judged), says=says).run_id)
     assert (found["corrections"], found["imported"], found["other_transactions"]) == (1, 0, 38)
-    assert found["line"] == "Your 1 correction changed 38 other transactions; no change in F1 beyond chance."
+    assert found["line"] == "Your 1 correction would change 38 other transactions; no change in F1 beyond chance."
 
 
 def test_the_clearest_change_is_told_with_its_interval(judged):
@@ -97,7 +97,7 @@ def test_a_clear_loss_is_told_as_well(judged):
     add_scored_run(judged, truth(judged), promote=True, judged_until=until_now(judged))
     found = gain(judged, add_scored_run(judged, flipped(judged, "a", missed=12)).run_id)
     assert found["change"] < 0
-    assert found["line"].startswith("Training again changed ")
+    assert found["line"].startswith("Training again would change ")
     assert "; a F1 −0." in found["line"]
 
 
@@ -119,6 +119,48 @@ def test_scores_with_another_grouping_of_merchants_are_not_told_as_a_loss(judged
         "; there is no fair comparison of F1, as the run before was scored with another grouping of merchants."
     )
     assert found["other_transactions"] == 40
+
+
+def lines(store: Store, run_id: str) -> set[str]:
+    """The line wherever a person meets it."""
+    rows = {run.id: run.bought for run in runs.listed(store)}
+    found = {rows[run_id], runs.show(store, run_id)["bought"]["line"]}
+    newest = runs.newest(store)
+    assert newest is not None
+    return found | {newest.summary["bought"]["line"]} if newest.id == run_id else found
+
+
+def test_a_run_would_change_other_transactions_until_it_is_promoted_and_again_when_it_is_rolled_back(store):
+    import_csv(store, three_kinds())
+    first = training.train(store, Recipe(), Progress(), promote_it=True)
+    did = first["bought"]["line"]
+    assert did.startswith("42 transactions that came with tags changed ")
+    assert lines(store, first["run_id"]) == {did}
+    second = training.train(store, Recipe(), Progress())
+    would = second["bought"]["line"]
+    assert would.startswith("Training again would change no other transaction; ")
+    assert lines(store, second["run_id"]) == {would}
+    runs.promote(store, second["run_id"])
+    assert lines(store, second["run_id"]) == {would.replace("would change", "changed")}
+    assert lines(store, first["run_id"]) == {did}
+    runs.roll_back(store)
+    assert lines(store, second["run_id"]) == {would}
+
+
+@pytest.mark.parametrize(
+    ("stored", "promoted", "line"),
+    [
+        ("Other settings would change 2 other; a F1.", True, "Other settings changed 2 other; a F1."),
+        ("Other settings changed 2 other; a F1.", False, "Other settings would change 2 other; a F1."),
+        ("Other settings changed 2 other; a F1.", True, "Other settings changed 2 other; a F1."),
+        ("You would change 2; was changed or would change F1.", True, "You changed 2; was changed or would change F1."),
+        ("You would change 2; was changed or that F1.", False, "You would change 2; was changed or that F1."),
+    ],
+)
+def test_only_the_verb_of_the_line_follows_the_promotion(stored, promoted, line):
+    summary = {"micro": {}, "bought": {"line": stored, "corrections": 1}}
+    assert runs.worded(summary, promoted=promoted) == {"micro": {}, "bought": {"line": line, "corrections": 1}}
+    assert summary["bought"]["line"] == stored
 
 
 NOTHING = {"change": 0.0, "interval": (-0.1, 0.1)}
@@ -148,14 +190,14 @@ def test_other_settings_are_named_beside_the_corrections(judged):
     old = {"features": "both", "seed": 0}
     add_scored_run(judged, truth(judged), promote=True, judged_until=until_now(judged), recipe=old)
     again = add_scored_run(judged, truth(judged), recipe=old)
-    assert gain(judged, again.run_id)["line"].startswith("Training again changed no other transaction")
+    assert gain(judged, again.run_id)["line"].startswith("Training again would change no other transaction")
     other = add_scored_run(judged, truth(judged), recipe=old | {"features": "cls"})
     assert gain(judged, other.run_id)["settings_changed"]
-    assert gain(judged, other.run_id)["line"].startswith("Other settings changed")
+    assert gain(judged, other.run_id)["line"].startswith("Other settings would change")
     confirm(judged, ids_by_description(judged)["SHOP aaa"], [1])
     import_csv(judged, statement("2024-05-01,NEW,-1.00,a", "2024-05-02,NEWER,-1.00,a"), "may.csv")
     assert gain(judged, other.run_id)["line"].startswith(
-        "Your 1 correction, 2 transactions that came with tags and other settings changed what"
+        "Your 1 correction, 2 transactions that came with tags and other settings would change what"
     )
 
 
@@ -171,4 +213,4 @@ def test_a_training_keeps_what_it_bought_with_its_run(store):
     kept = store.bundle(second["run_id"]).summary["bought"]
     assert kept == second["bought"]
     assert (kept["with"], kept["corrections"], kept["imported"]) == (first["run_id"], 1, 0)
-    assert kept["line"].startswith("Your 1 correction and other settings changed ")
+    assert kept["line"].startswith("Your 1 correction and other settings would change ")

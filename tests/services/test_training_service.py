@@ -12,7 +12,7 @@ from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 from steps import StopAt, confirm, ids_by_description, import_csv, make_labels, statement, three_kinds, undo, verdict
 from toys import labelled_csv
 
-from tagger.config import Settings
+from tagger.config import CHECKOUT, Settings
 from tagger.errors import CancelledError, NotFoundError, TaggerError, TrainingError
 from tagger.learning.examples import Examples
 from tagger.learning.model import Model
@@ -24,6 +24,7 @@ from tagger.services.evidence import gather
 from tagger.services.gathering import training_set
 from tagger.services.inputs import context_of, gather_inputs, group_hashes, name_embeddings
 from tagger.services.progress import Progress
+from tagger.services.runs import Successor
 from tagger.services.store import Store
 from tagger.storage import runs as stored_runs
 from tagger.storage.runs import STARTER, read_bundle, write_bundle
@@ -250,6 +251,40 @@ def test_a_discarded_run_gives_way_to_the_one_before_it_with_its_thresholds(taug
     runs.discard(taught, first)
     assert runs.current_id(taught) == STARTER
     assert leftovers(taught) == []
+
+
+def test_the_run_that_tags_after_a_discard_is_known_before(taught, monkeypatch):
+    def discard(run_id):
+        foreseen = runs.successor(taught, run_id)
+        runs.discard(taught, run_id[:20])
+        assert foreseen.run_id in (runs.current_id(taught), None)
+        return foreseen
+
+    first = train(taught, promote_it=True)["run_id"]
+    second = train(taught, promote_it=True)["run_id"]
+    assert discard(train(taught)["run_id"]) == Successor(second, takes_over=False)
+    assert discard(second) == Successor(first, takes_over=True)
+    assert discard(first) == Successor(None, takes_over=True)
+    assert discard(train(taught)["run_id"]) == Successor(None, takes_over=False)
+    last = train(taught, promote_it=True)["run_id"]
+    monkeypatch.setattr(Settings, "starter_path", CHECKOUT / "models" / "starter")
+    assert discard(last) == Successor(STARTER, takes_over=True)
+    assert discard(train(taught)["run_id"]) == Successor(STARTER, takes_over=False)
+    for gone in (last, STARTER):
+        with pytest.raises(NotFoundError):
+            runs.successor(taught, gone)
+
+
+@pytest.mark.parametrize(
+    ("left", "line"),
+    [
+        (Successor("a", takes_over=False), "Tags still come from run a."),
+        (Successor("a", takes_over=True), "Tags now come from run a."),
+        (Successor(None, takes_over=True), "No run gives tags now: train one, or promote another."),
+    ],
+)
+def test_the_run_that_tags_after_a_discard_is_told_in_one_sentence(left, line):
+    assert left.line("run a") == line
 
 
 def test_promoting_again_brings_the_newest_thresholds_of_the_run(taught):
