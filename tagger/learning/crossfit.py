@@ -268,18 +268,37 @@ class _Fits:
         return [each.result() for each in fits]
 
     def predictions(self, of_folds: Sequence[_Fit]) -> OutOfFold:
-        share = listened([opinions for opinions in map(self._held_out, range(self.n_folds), of_folds) if opinions])
+        y_true, judged = self.examples.y_true, self.examples.judged
+        asked = [
+            heard
+            for fold, each in enumerate(of_folds)
+            for heard in _heard(each.model, each.held_out, y_true[self.folds == fold], judged[self.folds == fold])
+        ]
+        share = listened(asked)
         y_prob = np.empty(self.examples.y_true.shape, dtype=np.float32)
         for fold, each in enumerate(of_folds):
             y_prob[self.folds == fold] = each.says(each.held_out, share)
         y_seen = np.stack([each.says(each.seen, share) for each in of_folds])
         return OutOfFold(y_prob, self.folds, self.repeated, y_seen, share)
 
-    def _held_out(self, fold: int, fit: _Fit) -> HeldOut | None:
-        (own, votes), rows = fit.held_out, self.folds == fold
-        if fit.model.neighbors is None or votes is None:
-            return None
-        return HeldOut(fit.model.neighbors, own, votes, self.examples.y_true[rows], self.examples.judged[rows])
+
+def listening_alike(fits: Sequence[tuple[Model, Examples]]) -> list[Model]:
+    """Models, from each with what its fold holds out, that listen to neighbors as far as these help on all of it."""
+    asked = [
+        heard
+        for model, held_out in fits
+        for heard in _heard(model, model.opinions(held_out.inputs), held_out.y_true, held_out.judged)
+    ]
+    share = listened(asked)
+    return [model.listening(share) for model, _ in fits]
+
+
+def _heard(model: Model, opinions: _Opinions, y_true: BoolMatrix, judged: BoolMatrix) -> list[HeldOut]:
+    """Both opinions; nothing where neighbors have none."""
+    own, votes = opinions
+    if model.neighbors is None or votes is None:
+        return []
+    return [HeldOut(model.neighbors, own, votes, y_true, judged)]
 
 
 def repeated_rows(groups: IntVector) -> IntVector:

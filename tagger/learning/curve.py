@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,9 +13,9 @@ from tagger.learning.crossfit import OutOfFold, chosen_on, repeated_rows
 from tagger.learning.metrics import BoolMatrix, FloatMatrix, IntVector, score_labels, summarize
 from tagger.learning.thresholds import Chooser, apply_thresholds
 
-# Row numbers to probabilities, float32 (n_rows, n_labels); and what learns such from row numbers.
+# Row numbers to probabilities, float32 (n_rows, n_labels).
 Predict = Callable[[IntVector], FloatMatrix]
-Fit = Callable[[IntVector], Predict]
+Fitted = TypeVar("Fitted")
 Report = Callable[[int, int], None]
 
 LAST = 50  # labels that the stopping hint looks back on
@@ -76,8 +77,9 @@ def learning_curve(
     judged: BoolMatrix,
     groups: IntVector,
     folds: IntVector,
-    fit: Fit,
     *,
+    fit: Callable[[IntVector], Fitted],
+    together: Callable[[list[tuple[Fitted, IntVector]]], list[Predict]],
     chooser: Chooser,
     seed: int,
     report: Report | None = None,
@@ -95,7 +97,8 @@ def learning_curve(
         Equal descriptions have equal numbers; a description counts from its first row on.
     folds : int64 array, shape (n_transactions,)
         From `split.grouped_folds`.
-    fit : may be given rows in which a label has no positive, but never none.
+    fit : learns from rows, in which a label may have no positive, but never from none.
+    together : what the fits of all folds say, from each with the rows that its fold holds out.
     report : called with fits done and fits in all
     """
     _, first, places = np.unique(groups, return_index=True, return_inverse=True)
@@ -116,13 +119,15 @@ def learning_curve(
             y_seen=np.zeros((n_folds, repeated.size, y_true.shape[1]), dtype=np.float32),
         )
         predictions[size] = np.zeros(y_true.shape, dtype=np.bool_)
+        fitted: dict[int, tuple[Fitted, IntVector]] = {}
         for fold in range(n_folds):
-            learned, held_out = np.flatnonzero(known & (folds != fold)), np.flatnonzero(folds == fold)
+            learned = np.flatnonzero(known & (folds != fold))
             if learned.size:
-                predict = fit(learned)
-                oof.y_prob[held_out], oof.y_seen[fold] = predict(held_out), predict(repeated)
+                fitted[fold] = (fit(learned), np.flatnonzero(folds == fold))
             if report is not None:
                 report(number * n_folds + fold + 1, len(wanted) * n_folds)
+        for (fold, (_, held_out)), predict in zip(fitted.items(), together(list(fitted.values())), strict=True):
+            oof.y_prob[held_out], oof.y_seen[fold] = predict(held_out), predict(repeated)
         for fold in range(n_folds):
             others = known & (folds != fold)
             chosen = chosen_on(oof, y_true, judged, groups, chooser, y_seen=oof.y_seen[fold], rows=others)

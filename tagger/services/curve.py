@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any
@@ -45,7 +45,8 @@ def measure(store: Store, progress: Progress) -> dict[str, Any]:
         If someone asked to stop.
     """
     # torch is imported where it is used: most screens need none of it.
-    from tagger.learning.curve import learning_curve  # noqa: PLC0415
+    from tagger.learning.crossfit import listening_alike  # noqa: PLC0415
+    from tagger.learning.curve import Predict, learning_curve  # noqa: PLC0415
     from tagger.learning.model import Model  # noqa: PLC0415
 
     view = store.view()
@@ -59,17 +60,23 @@ def measure(store: Store, progress: Progress) -> dict[str, Any]:
     data = _in_order(store, view, data, recipe.seed)
     examples = stored_examples(store, view, data, recipe.features, progress).seen_by(recipe.features)
 
-    def fit(learned: NDArray[np.int64]) -> Callable[[NDArray[np.int64]], NDArray[np.float32]]:
+    def fit(learned: NDArray[np.int64]) -> Model:
         progress.check()
-        model = Model.fit(examples.take(learned), recipe, cancelled=progress.cancelled)
-        return lambda rows: model.probabilities(examples.inputs.take(rows))
+        return Model.fit(examples.take(learned), recipe, cancelled=progress.cancelled)
+
+    def together(fits: list[tuple[Model, NDArray[np.int64]]]) -> list[Predict]:
+        def of(model: Model) -> Predict:
+            return lambda rows: model.probabilities(examples.inputs.take(rows))
+
+        return [of(model) for model in listening_alike([(model, examples.take(out)) for model, out in fits])]
 
     curve = learning_curve(
         data.y_true,
         data.judged,
         data.groups,
         grouped_folds(data.groups, data.y_true, data.judged, recipe.n_folds, recipe.seed),
-        fit,
+        fit=fit,
+        together=together,
         chooser=parse_chooser(recipe.thresholds),
         seed=recipe.seed,
         report=lambda done, total: progress.report(done, total, "Measuring the learning curve"),

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from tagger.learning.bootstrap import score_intervals
-from tagger.learning.crossfit import cross_fitted_predictions, out_of_fold
+from tagger.learning.crossfit import cross_fitted_predictions, listening_alike, out_of_fold
 from tagger.learning.curve import CurvePoint, LastMove, learning_curve, project, sizes
 from tagger.learning.examples import Examples
 from tagger.learning.inputs import Inputs
 from tagger.learning.metrics import score_labels, summarize
 from tagger.learning.model import Model
-from tagger.learning.recipe import Recipe
+from tagger.learning.recipe import HeadSettings, Recipe
 from tagger.learning.split import grouped_folds
 from tagger.learning.thresholds import BlendedChooser, FixedChooser, GridChooser
 
@@ -24,6 +24,10 @@ def shops(n_groups: int = 120, n_labels: int = 3, seed: int = 0):
     X = rng.normal(size=(n_groups, 16)).astype(np.float32)
     y_true = X[:, :n_labels] + 0.5 * rng.normal(size=(n_groups, n_labels)) > 0.4
     return X[groups], y_true[groups], rng.random((groups.size, n_labels)) < 0.9, groups
+
+
+def as_they_are(fits):
+    return [predict for predict, _ in fits]
 
 
 def macro(y_true: np.ndarray, y_pred: np.ndarray, judged: np.ndarray) -> float:
@@ -48,17 +52,24 @@ def test_sizes_are_halves_and_all_but_the_last_fifty(n_groups, expected):
 
 
 def test_the_last_point_is_the_out_of_fold_score_of_a_run():
-    X, y_true, judged, groups = shops()
+    X, y_true, judged, groups = shops(n_labels=16)
     inputs = Inputs.of(np.hstack([X, X]))
-    recipe = Recipe(features="mean")
-    oof = out_of_fold(Examples(inputs, y_true, judged, groups), recipe)
+    recipe = Recipe(features="mean+neighbors", head=HeadSettings(l2=30.0))
+    examples = Examples(inputs, y_true, judged, groups)
+    oof = out_of_fold(examples, recipe)
+    assert 0 < oof.listened < 1
     y_pred = cross_fitted_predictions(oof, y_true, judged, groups, BlendedChooser())
 
     def fit(learned):
-        model = Model.fit(Examples(inputs.take(learned), y_true[learned], judged[learned], groups[learned]), recipe)
-        return lambda rows: model.probabilities(inputs.take(rows))
+        return Model.fit(examples.take(learned), recipe)
 
-    curve = learning_curve(y_true, judged, groups, oof.folds, fit, chooser=BlendedChooser(), seed=0)
+    def together(fits):
+        models = listening_alike([(model, examples.take(held_out)) for model, held_out in fits])
+        return [lambda rows, model=model: model.probabilities(inputs.take(rows)) for model in models]
+
+    curve = learning_curve(
+        y_true, judged, groups, oof.folds, fit=fit, together=together, chooser=BlendedChooser(), seed=0
+    )
     between = score_intervals(y_true, y_pred, judged, groups, seed=0).macro.f1
     assert curve.points[-1] == CurvePoint(120, macro(y_true, y_pred, judged), between)
     # What is known from fewer labels is not measured on fewer rows: the intervals are about as wide.
@@ -92,7 +103,8 @@ def test_a_point_learns_from_the_first_descriptions_outside_the_fold_and_from_no
         judged,
         groups,
         folds,
-        fit,
+        fit=fit,
+        together=as_they_are,
         chooser=FixedChooser(),
         seed=0,
         report=lambda *step: steps.append(step),
@@ -120,7 +132,16 @@ def test_thresholds_of_a_point_come_from_its_own_rows_only():
             seen.append(y_true.shape[0])
             return super().choose(y_true, *arguments, **options)
 
-    learning_curve(y_true, judged, groups, folds, lambda _: lambda rows: prob[rows], chooser=Spy(), seed=0)
+    learning_curve(
+        y_true,
+        judged,
+        groups,
+        folds,
+        fit=lambda _: lambda rows: prob[rows],
+        together=as_they_are,
+        chooser=Spy(),
+        seed=0,
+    )
     # Every row counts twice, for new descriptions and for those of a later batch.
     expected = [2 * int(np.sum((groups < size) & (folds != fold))) for size in (25, 50, 100) for fold in range(5)]
     enough = [size for size in expected if size in seen]

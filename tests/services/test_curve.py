@@ -53,9 +53,9 @@ def test_what_a_person_judged_last_is_what_the_last_labels_are(judged, monkeypat
     seen: list[tuple[int, ...]] = []
     theirs = {view.columns.group_index[view.columns.row_of_id[row]] for row in ids}
 
-    def spy(y_true, judged_, groups, folds, fit, **how):
+    def spy(y_true, judged_, groups, folds, **how):
         seen.append(tuple(groups.tolist()))
-        return learning_curve(y_true, judged_, groups, folds, fit, **how)
+        return learning_curve(y_true, judged_, groups, folds, **how)
 
     monkeypatch.setattr("tagger.learning.curve.learning_curve", spy)
     curve.measure(judged, Progress())
