@@ -28,7 +28,7 @@ from tagger.learning.metrics import BoolMatrix, IntVector
 N_REPLICATES = 1000  # each end rests on 25 of them; another seed moves it by some hundredths of the width
 LEVEL = 0.95
 _JEFFREYS = 0.5
-_FEWEST = 5  # examples; with less, a stated 95 % held a difference 68 to 90 times in 100 (decision 0026)
+_FEWEST = 5  # positive groups; with less, a stated 95 % held a difference 68 to 90 times in 100 (decision 0026)
 _GROUPS_AT_ONCE = 4096  # 16 MB of weights
 
 Interval = tuple[float, float]
@@ -60,7 +60,7 @@ class ScoreIntervals:
 class Difference:
     """How much F1 rose, and where the rise lies; None where F1 is undefined: without a positive or a negative.
 
-    Below five examples (positive groups of equal size) nothing is said of where the rise lies.
+    Below five positive groups nothing is said of where the rise lies.
 
     Attributes
     ----------
@@ -160,17 +160,16 @@ def f1_differences(
     if scored.size:
         changes = _rise(found, np.zeros((4, n_labels)))[scored]
         rises = _rise(drawn, _imagined_turns(hits, alarms, n_labels, seed, n_replicates))[scored]
-        examples = _examples(parts[0], n_labels)[scored]
-        for label, each in zip(scored.tolist(), _differences(changes, rises, examples), strict=True):
+        n_positive = parts[0].n_groups(n_labels)[scored]
+        for label, each in zip(scored.tolist(), _differences(changes, rises, n_positive), strict=True):
             labels[label] = each
-        (macro,) = _differences(
-            changes.mean(keepdims=True), _mean_rises(changes, rises, examples), examples.sum(keepdims=True)
-        )
+        examples = found[0][scored] / parts[0].typical_size(n_labels)[scored]
+        mean_rises = _mean_rises(changes, rises, examples)
+        (macro,) = _differences(changes.mean(keepdims=True), mean_rises, n_positive.sum(keepdims=True))
     if found[0].any() and has_no.any():
-        examples = _examples(parts[0].pooled(), 1)
         turns = _imagined_turns(hits.pooled(), alarms.pooled(), 1, seed, n_replicates)
         change = _rise(found.sum(axis=1, keepdims=True), np.zeros((4, 1)))
-        (micro,) = _differences(change, _rise(drawn.sum(axis=1, keepdims=True), turns), examples)
+        (micro,) = _differences(change, _rise(drawn.sum(axis=1, keepdims=True), turns), parts[0].pooled().n_groups(1))
     return Differences(labels, micro, macro)
 
 
@@ -188,6 +187,10 @@ class _Cells:
     def pooled(self) -> _Cells:
         """All labels as one."""
         return _summed(self.groups, self.sizes, 1)
+
+    def n_groups(self, n_labels: int) -> npt.NDArray[np.int64]:
+        """How many groups each label has."""
+        return np.bincount(self.labels, minlength=n_labels)
 
     def typical_size(self, n_labels: int) -> _Floats:
         """How many rows the group of a row has on average; with few large groups, more than the mean of all groups."""
@@ -352,13 +355,8 @@ def _intervals(values: _Floats, drawn: _Floats) -> list[Interval]:
     ]
 
 
-def _examples(positives: _Cells, n_labels: int) -> _Floats:
-    """How many positive groups of equal size each label is worth: (n_labels,)."""
-    return np.asarray(positives.totals(n_labels) / np.maximum(positives.typical_size(n_labels), 1))
-
-
-def _differences(changes: _Floats, rises: _Floats, n_examples: _Floats) -> list[Difference]:
-    """Changes (n,) with the intervals of their replicates (n, n_replicates), none where examples (n,) are too few.
+def _differences(changes: _Floats, rises: _Floats, n_positive: npt.NDArray[np.int64]) -> list[Difference]:
+    """Changes (n,) with the intervals of their replicates (n, n_replicates), none where positives (n,) are too few.
 
     Whoever picks the largest of many changes finds one beyond chance by chance. So what counts as certain divides the
     share of replicates that may lie on the other side of 0 by the changes that could be picked (Bonferroni).
@@ -369,7 +367,7 @@ def _differences(changes: _Floats, rises: _Floats, n_examples: _Floats) -> list[
     return [
         Difference(float(change), interval, bool(is_certain)) if enough else Difference(float(change), None)
         for change, interval, is_certain, enough in zip(
-            changes, _intervals(changes, rises), certain, n_examples >= _FEWEST, strict=True
+            changes, _intervals(changes, rises), certain, n_positive >= _FEWEST, strict=True
         )
     ]
 

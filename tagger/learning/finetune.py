@@ -306,7 +306,7 @@ def out_of_fold_both_ways(
         y_seen.append(tuned.probabilities(examples.inputs.take(repeated)))
 
     frozen = out_of_fold(examples, recipe, kept=kept, cancelled=cancelled, on_fold=deepen)
-    return BothWays(frozen, OutOfFold(y_prob, frozen.folds, frozen.repeated, np.stack(y_seen)))
+    return BothWays(frozen, OutOfFold(y_prob, frozen.folds, frozen.repeated, np.stack(y_seen), frozen.listened))
 
 
 def check(recipe: Recipe) -> None:

@@ -1,8 +1,8 @@
 """What the nearest reviewed descriptions have: a second opinion that the head's logits are averaged with.
 
-A head draws one line through all descriptions; neighbors know what lies close by. Each of the nearest ones votes for
-its tags by how much nearer it is than the first one without a vote (after Dudani 1976,
-doi:10.1109/TSMC.1976.5408784), so a vote fades before it is lost. Decision 0033 has the figures.
+A head draws one line through all descriptions; neighbors know what lies close by. The nearest one has a whole vote, the
+others less in proportion down to the first one that has none (Dudani 1976, doi:10.1109/TSMC.1976.5408784), so a vote
+fades before it is lost; all less the farther away they are. Decision 0033 has the figures.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from tagger.learning.metrics import BoolMatrix, FloatMatrix
 from tagger.learning.thresholds import positive_groups
 
 N_VOTES = 15
-IMAGINED = 0.1  # votes as is usual for the label, cast beside those of the neighbors
+IMAGINED = 0.2  # votes as is usual for the label, cast beside those of the neighbors
 HALF_AT = 200.0  # distinct judged descriptions at which neighbors are listened to half as much as at most
 AT_MOST = 0.5  # share of the logit that is theirs, the other half being the head's
+ALIKE = 1e-4  # cosines that differ by much less are equal but for rounding
 MOST = 10_000  # descriptions kept to vote: 8 MB in a run
 _ROWS_AT_ONCE = 2_048  # beside `MOST` descriptions, 80 MB of cosines
 
@@ -102,8 +103,9 @@ class Neighbors:
         for start in range(0, means.shape[0], _ROWS_AT_ONCE):
             some = slice(start, start + _ROWS_AT_ONCE)
             cosines, places = torch.topk(torch.from_numpy(_directions(means[some] - self.center)) @ there, n_nearest)
-            weights = cosines.clamp(0, 1) ** 3
-            weights = (weights - weights[:, -1:]).unsqueeze(1)
+            cosines = cosines.clamp(0, 1)
+            nearest, last = cosines[:, :1], cosines[:, -1:]
+            weights = (cosines**3 * (cosines - last + ALIKE) / (nearest - last + ALIKE)).unsqueeze(1)
             said = (weights @ yes[places]).squeeze(1)
             cast = weights.sum(dim=2) if judged is None else (weights @ judged[places]).squeeze(1)
             share = (said + IMAGINED * usual) / (cast + IMAGINED)
@@ -133,16 +135,20 @@ class Neighbors:
         m, n_labels = parts["yes"].shape if parts["yes"].ndim == 2 else (0, 0)
         d = parts["center"].size
         shapes = [(d,), (m, d), (m, n_labels), (m, n_labels), (n_labels,), (n_labels,)]
-        if not m or [part.shape for part in parts.values()] != shapes:
+        kinds = [np.float32, np.float16, np.float16, np.bool_, np.float32, np.float32]
+        if not m or [(part.shape, part.dtype) for part in parts.values()] != list(zip(shapes, kinds, strict=True)):
             raise BundleError("What the run keeps of reviewed descriptions does not fit together.")
-        return cls(
-            parts["center"].astype(np.float32),
-            parts["vectors"].astype(np.float16),
-            parts["yes"].astype(np.float16),
-            parts["judged"].astype(np.bool_),
-            parts["usual"].astype(np.float32),
-            parts["share"].astype(np.float32),
-        )
+        found = cls(*parts.values())
+        if not found._is_sound:
+            raise BundleError("What the run keeps of reviewed descriptions has a number out of its range.")
+        return found
+
+    @property
+    def _is_sound(self) -> bool:
+        finite = all(np.isfinite(part).all() for part in (self.center, self.vectors))
+        shares = (self.yes >= 0).all() and (self.yes <= 1).all()
+        shares = shares and (self.share >= 0).all() and (self.share <= AT_MOST).all()
+        return bool(finite and shares and (self.usual > 0).all() and (self.usual < 1).all())
 
 
 @dataclass(frozen=True)

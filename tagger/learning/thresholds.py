@@ -207,12 +207,14 @@ def choose_thresholds(
 def _least(y_true: BoolMatrix, y_prob: FloatMatrix, judged: BoolMatrix) -> FloatVector:
     """What the threshold of a label without both verdicts has to be at least; 0 for the others.
 
-    The head says the same of every row but for what the label's name or the starter add. Where nobody said yes, a tag
-    needs twice the odds that the usual row has; where nobody said no, it has to be likelier than not.
+    The head says the same of every row but for what the label's name or the starter add. So a tag
+    needs twice the odds that the usual row has; where nobody said no, it has to be likelier than not as well.
     """
     has_yes, has_no = np.any(y_true & judged, axis=0), np.any(~y_true & judged, axis=0)
     usual = np.median(y_prob, axis=0).astype(np.float64) if y_prob.shape[0] else np.zeros(has_yes.size)
-    least: FloatVector = np.where(has_yes, np.where(has_no, 0.0, DEFAULT_THRESHOLD), 2 * usual / (1 + usual))
+    doubled = 2 * usual / (1 + usual)
+    one_sided = np.where(has_yes, np.maximum(doubled, DEFAULT_THRESHOLD), doubled)
+    least: FloatVector = np.where(has_yes & has_no, 0.0, one_sided)
     return least
 
 

@@ -60,13 +60,12 @@ def _reviewed(two: Pair) -> list[Change]:
     turned = (pair.before != pair.after) & pair.judged
     right = (turned & (pair.after == pair.y_true)).any(axis=1)
     wrong = (turned & (pair.after != pair.y_true)).any(axis=1)
-    names = [two.view.labels[column].name for column in pair.columns.tolist()]
+    names = [label.name for label in two.view.labels]
+    tags = (pair.tags_before, pair.tags_after, two.view.truth.y_true[pair.rows])
     return [
         change
         for outcome, kept in ((RIGHT, right & ~wrong), (WRONG, wrong & ~right), (MIXED, right & wrong))
-        for change in _alike(
-            two.view, pair.rows[kept], (pair.before[kept], pair.after[kept], pair.y_true[kept]), names, outcome
-        )
+        for change in _alike(two.view, pair.rows[kept], [part[kept] for part in tags], names, outcome)
     ]
 
 

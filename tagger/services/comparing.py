@@ -178,16 +178,26 @@ def _worse(two: Pair, before: Mapping[str, Any], after: Mapping[str, Any]) -> st
     fell = []
     n_groups = np.unique(two.common.groups).size
     for name, difference in (("macro", two.differences.macro), ("micro", two.differences.micro)):
-        if difference.change is None or difference.interval is None:
+        if difference.change is None:
             continue
-        by_chance = difference.interval[1] >= 0
+        by_chance = difference.interval is None or difference.interval[1] >= 0
         fell_visibly = difference.change <= -WORTH_ASKING and n_groups >= ENOUGH
         if fell_visibly or not by_chance:
             was, now = before[name]["f1"], after[name]["f1"]
             change = told(difference.change, difference.interval)
             fell.append(f"{name} F1 {was:.3f} → {now:.3f}, {change}" + (", perhaps by chance" if by_chance else ""))
     reason = "; ".join(fell)
-    return f"{reason[:1].upper()}{reason[1:]}." if fell else None
+    return f"{reason[:1].upper()}{reason[1:]}.{_learned_besides(two)}" if fell else None
+
+
+def _learned_besides(two: Pair) -> str:
+    """What the later run knows and the comparison leaves out, which may be why it is worth having."""
+    known = set() if two.before is None else {name for _, name in two.before.labels}
+    more = sorted({name for _, name in two.after.labels} - known)
+    if not more:
+        return ""
+    named = ", ".join(more[:NAMES_SHOWN]) + (", …" if len(more) > NAMES_SHOWN else "")
+    return f" Left out: {named}, which the run before does not know."
 
 
 def _why_not(two: Pair, *, n_shared: int) -> str | None:

@@ -197,7 +197,7 @@ def in_use(store: Store) -> bool:
 def line(deep: dict[str, Any]) -> str:
     """In words: what tuning the layers changed, and whether a run came of it."""
     macro = deep["macro"]
-    if macro["change"] is None or macro["interval"] is None:
+    if macro["change"] is None:
         return "Deep retrain could not be scored, so no run was kept."
     before, after = deep["frozen"]["macro"]["f1"], deep["tuned"]["macro"]["f1"]
     scores = f"macro F1 {before:.3f} with the encoder as it is, {after:.3f} with its last layers trained"

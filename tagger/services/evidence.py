@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tagger.labels.labelset import find
 from tagger.learning.thresholds import apply_thresholds
 from tagger.services.inputs import context_of, group_hashes
 from tagger.services.store import Store
@@ -23,7 +24,7 @@ class Evidence:
     ----------
     rows : intp (n,), rows of the view.
     columns : intp (n_labels,), columns of the view, for the labels that the run knows and the store has.
-    own_columns : intp (n_labels,), the same labels' columns in the run.
+    own_columns : intp (n_labels,), the same labels' columns in the run; -1 for tags that it only rejects.
     y_prob : float32 (n, n_labels). Out-of-fold where the row was trained on, the head's own where it was not.
     y_pred : bool (n, n_labels), at thresholds that the row did not help to choose.
     y_true, judged : bool (n, n_labels), as of now.
@@ -84,6 +85,26 @@ def gather(store: Store, view: View, bundle: Bundle) -> Evidence:
         judged=judged[rows],
         groups=view.columns.group_index[rows].astype(np.int64),
         folds=folds,
+    )
+
+
+def with_rejected(evidence: Evidence, view: View, bundle: Bundle) -> Evidence:
+    """With the tags that a run gives to no row any more because they were only ever rejected: it says no to each."""
+    known = set(evidence.columns.tolist())
+    rejected = (find(view.labels, name) for name in bundle.summary.get("rejected_labels", []))
+    places = {view.column_of[label.id] for label in rejected if label is not None}
+    more = np.array(sorted(places - known), dtype=np.intp)
+    if not more.size:
+        return evidence
+    columns, no = np.concatenate([evidence.columns, more]), np.zeros((evidence.rows.size, more.size))
+    return replace(
+        evidence,
+        columns=columns,
+        own_columns=np.concatenate([evidence.own_columns, np.full(more.size, -1)]),
+        y_prob=np.concatenate([evidence.y_prob, no.astype(np.float32)], axis=1),
+        y_pred=np.concatenate([evidence.y_pred, no.astype(bool)], axis=1),
+        y_true=view.truth.y_true[np.ix_(evidence.rows, columns)],
+        judged=view.truth.judged[np.ix_(evidence.rows, columns)],
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tagger.services.comparing import recipe_diff, told
+from tagger.services.comparing import ENOUGH, recipe_diff, told
 from tagger.services.pairs import Pair
 from tagger.services.runs import WOULD_CHANGE
 from tagger.services.store import Store
@@ -60,7 +60,9 @@ def bought(two: Pair, compared: Mapping[str, Any], fresh: News) -> dict[str, Any
         "with": two.before_id,
         "corrections": len(fresh.by_people),
         "imported": len(fresh.imported),
-        "settings_changed": two.before is not None and bool(recipe_diff(two.before, two.after)),
+        "settings_changed": two.before_id != STARTER
+        and two.before is not None
+        and bool(recipe_diff(two.before, two.after)),
         "other_transactions": n_others,
         "label": best["label"],
         "change": best["change"],
@@ -110,6 +112,9 @@ def _score(two: Pair, found: Mapping[str, Any], compared: Mapping[str, Any]) -> 
         return f"{found['label']} F1 {told(found['change'], found['interval'])}"
     for name in lost or certain:
         return f"{name} {told(certain[name]['change'], certain[name]['interval'])}"
+    known = [moved for moved in compared["change"].values() if moved["change"] is not None]
+    if compared["n_groups"] < ENOUGH or (known and all(moved["interval"] is None for moved in known)):
+        return "too few reviewed to say how F1 changes"
     return "no change in F1 beyond chance"
 
 

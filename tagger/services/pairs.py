@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tagger.errors import BundleError, EncoderError
 from tagger.learning.bootstrap import Differences, f1_differences
 from tagger.learning.metrics import LabelScore, score_labels
-from tagger.services.evidence import Evidence, gather
+from tagger.services.evidence import Evidence, gather, with_rejected
 from tagger.services.inputs import context_of
 from tagger.services.progress import Progress
 from tagger.services.store import Store
@@ -32,6 +32,7 @@ class Common:
     rows : intp (n,), rows of the view; `groups` int64 (n,).
     columns : intp (n_labels,), columns of the view, for the labels that both runs know.
     y_true, judged, before, after : bool (n, n_labels)
+    tags_before, tags_after : bool (n, n_view_labels), of every label that the run knows.
     scores_before, scores_after : on these rows, of every label that the run knows, by column of the view.
     same_folds : both runs held the same descriptions out together; of rows that one never saw nothing is asked.
     """
@@ -45,6 +46,8 @@ class Common:
     after: NDArray[np.bool_]
     scores_before: dict[int, LabelScore]
     scores_after: dict[int, LabelScore]
+    tags_before: NDArray[np.bool_]
+    tags_after: NDArray[np.bool_]
     same_folds: bool
 
 
@@ -71,8 +74,8 @@ class Pair:
     @cached_property
     def common(self) -> Common:
         """The rows that both were scored on out of fold, or never saw; none where merchants were grouped otherwise."""
-        mine = gather(self.store, self.view, self.after)
-        theirs = mine if self.before is None else gather(self.store, self.view, self.before)
+        mine = self._evidence(self.after)
+        theirs = mine if self.before is None else self._evidence(self.before)
         _, my_rows, their_rows = np.intersect1d(mine.rows, theirs.rows, return_indices=True)
         # A run compared with itself would look like one that changed nothing.
         if self.before is None or self.regrouped:
@@ -91,8 +94,18 @@ class Pair:
             after=mine.y_pred[here],
             scores_before=_scores_by_label(theirs, their_rows),
             scores_after=_scores_by_label(mine, my_rows),
+            tags_before=self._tags(theirs, their_rows),
+            tags_after=self._tags(mine, my_rows),
             same_folds=_same_folds(theirs.folds[their_rows], mine.folds[my_rows]),
         )
+
+    def _evidence(self, bundle: Bundle) -> Evidence:
+        return with_rejected(gather(self.store, self.view, bundle), self.view, bundle)
+
+    def _tags(self, evidence: Evidence, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+        tags = np.zeros((rows.size, len(self.view.labels)), dtype=bool)
+        tags[:, evidence.columns] = evidence.y_pred[rows]
+        return tags
 
     @cached_property
     def differences(self) -> Differences:

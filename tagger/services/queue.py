@@ -339,7 +339,7 @@ def _why(unsure: Sequence[str], chosen: Chosen, n_rows: int, most: int) -> str:
         return f"Not reviewed yet{_like_it(n_rows)}"
     if chosen.nearness < UNLIKE:
         return f"Unlike anything reviewed so far{_like_it(n_rows)}"
-    return f"Not quite like anything reviewed so far{_like_it(n_rows)}"
+    return f"Near what is reviewed; to be sure{_like_it(n_rows)}"
 
 
 def _why_label(name: str, probability: float | None) -> str:

@@ -149,9 +149,17 @@ def newest(store: Store) -> RunRow | None:
 
 
 def promote(store: Store, run_id: str) -> dict[str, Any]:
-    """Let a run tag transactions from now on, with its newest saved thresholds."""
+    """Let a run tag transactions from now on, with its newest saved thresholds.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such run, also where it was discarded while this began.
+    """
     bundle = store.bundle(run_id)
     with store.db.write("runs") as connection:
+        if bundle.run_id not in {STARTER, *(run.id for run in runs.runs(connection))}:
+            raise NotFoundError(f"There is no run {bundle.run_id!r}.", hint="List the runs: tagger runs list.")
         versions = runs.threshold_versions(connection, bundle.run_id)
         runs.set_current(
             connection,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tagger.labels.truth import NO
 from tagger.learning.memory import later_batch_predictions
 from tagger.learning.recipe import Recipe, parts_of, resolve
-from tagger.learning.thresholds import Chooser, ChosenThreshold, apply_thresholds, parse_chooser
+from tagger.learning.thresholds import Chooser, ChosenThreshold, apply_thresholds, parse_chooser, positive_groups
 from tagger.services.comparing import warned, weigh
 from tagger.services.encoding import Encoding
 from tagger.services.evidence import out_of_fold_rows
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 MEASURED_ON = "out-of-fold"
 FIT_STEPS = 100  # of the progress bar
+REJECTED_ENOUGH = 3  # merchants; one rejection says more of its row than of the tag
 
 
 def learned_from(store: Store, view: View, recipe: Recipe) -> tuple[TrainingSet, Recipe]:
@@ -228,6 +229,7 @@ def _scored(store: Store, lesson: Lesson, fitted: Fitted) -> dict[str, Any]:
         ),
         "thresholds_tuned": [chosen.tuned for chosen in fitted.thresholds],
         "later_batch": later_batch(later, data.y_true, data.judged),
+        **({"neighbors": fitted.listened} if "neighbors" in parts_of(recipe.features) else {}),
         "judged_until": lesson.last_seq,
         "rejected_labels": _only_rejected(store, view),
         "text_version": TEXT_VERSION,
@@ -286,6 +288,7 @@ class Fitted:
     y_prob: NDArray[np.float32]
     y_pred: NDArray[np.bool_]
     folds: NDArray[np.int64]
+    listened: float = 1.0  # how much of their share neighbors get, see `learning.neighbors.listened`
 
 
 def fit(
@@ -344,6 +347,7 @@ def cut(
         y_prob=oof.y_prob,
         y_pred=cross_fitted_predictions(oof, *verdicts, chooser),
         folds=oof.folds,
+        listened=oof.listened,
     )
 
 
@@ -407,7 +411,7 @@ def _only_named(store: Store, view: View) -> list[int]:
 
 
 def _only_rejected(store: Store, view: View) -> list[str]:
-    """Labels that the starter gave to reviewed rows and no one ever let stand: it shall not go on giving them."""
+    """Labels that the starter gave to rows of several merchants and no one ever let stand: it shall not go on so."""
     starter = store.starter()
     if starter is None:
         return []
@@ -415,7 +419,8 @@ def _only_rejected(store: Store, view: View) -> list[str]:
     said = store.tagging_under(starter, view.columns, view.labels)
     places = said.index[rows]
     rejected = apply_thresholds(said.probabilities, said.thresholds)[places] & (view.truth.values[rows] == NO)
-    only = np.any(rejected, axis=0) & ~np.any(view.truth.y_true[rows], axis=0)
+    n_merchants = positive_groups(rejected, rejected, view.columns.group_index[rows].astype(np.int64))
+    only = (n_merchants >= REJECTED_ENOUGH) & ~np.any(view.truth.y_true[rows], axis=0)
     return [label.name for label, found in zip(view.labels, only.tolist(), strict=True) if found]
 
 

@@ -53,6 +53,7 @@ _SHAPE: dict[str, Any] = {
         "labels": [{**_SCORES, "label": str, "threshold": _NUMBER, "support": int, "interval": _RANGES}],
         "intervals": {"micro": _RANGES, "macro": _RANGES},
         "thresholds_tuned": [bool],
+        "neighbors": _NUMBER,
         "rejected_labels": [str],
         "later_batch": {**_IN_ALL, "share_remembered": _SCORE, "remembered": _IN_ALL, "predicted": _IN_ALL},
         "bought": {"line": str},
@@ -181,8 +182,12 @@ def read_bundle(folder: Path) -> Bundle:
             evidence=load_file(evidence_path) if evidence_path.exists() else {},
             tuned_encoder=str(description.get("tuned_encoder", "")),
         )
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError, SafetensorError) as error:
         raise BundleError(f"The run {folder.name!r} is damaged: {error}.") from error
+    if bundle.run_id not in {folder.name, STARTER}:  # predictions are written under it
+        raise BundleError(f"The run {folder.name!r} is damaged: it says that it is {bundle.run_id!r:.60}.")
+    if not all(0 <= threshold <= 1 for threshold in bundle.thresholds):
+        raise BundleError(f"The run {folder.name!r} is damaged: a threshold is no number from 0 to 1.")
     _check(folder.name, bundle)
     return bundle
 

@@ -59,7 +59,7 @@ def what_there_is(learned: Mapping[str, Any]) -> None:
             ("Review", "pages/review.py"),
         )
     since = (
-        f"{learned['new']:,} were judged or corrected since the last run."
+        f"{learned['new']:,} {'was' if learned['new'] == 1 else 'were'} judged or corrected since the last run."
         if learned["last_run_id"]
         else "No run of your own yet."
     )

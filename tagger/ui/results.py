@@ -31,6 +31,9 @@ def _beside(_store: Store, home: str, moment: tuple[int, ...], run_id: str, with
     return pair(_store, run_id, with_run_id)
 
 
+REPEATS_ENOUGH = 0.1  # of reviewed rows; those that the queue picked repeat no other
+
+
 def titles(known: Sequence[Listed]) -> dict[str, str]:
     """What each run is called; two of one minute are told apart by the end of their ids."""
     names = {run.id: widgets.run_title(run.id, None if run.id == STARTER else run.created_at) for run in known}
@@ -111,11 +114,21 @@ def result(run: RunRow, *, is_current: bool) -> None:
             f"thresholds chosen without them. {_scored(summary)}{_untuned(summary)}"
         )
         _rows(summary)
+        _neighbors(summary)
     with later.container(border=True, height="stretch"):
         st.markdown("**On a random later batch**")
-        _figures(summary["later_batch"], None)
-        st.caption(f"{_scored(summary['later_batch'])} Training took {summary['seconds']['total']:.1f} s.")
-        _sources(summary["later_batch"])
+        later_batch, took = summary["later_batch"], f"Training took {summary['seconds']['total']:.1f} s."
+        share = later_batch["share_remembered"]
+        if share is None or share < REPEATS_ENOUGH:
+            st.caption(
+                "Next month's statement repeats much of this one, and what repeats is remembered. Your reviewed "
+                f"transactions hardly repeat each other ({share or 0:.0%}), so how good that is cannot be told from "
+                f"them. {took}"
+            )
+            return
+        _figures(later_batch, None)
+        st.caption(f"{_scored(later_batch)} {took}")
+        _sources(later_batch)
         st.caption(
             "Descriptions that differ from a reviewed one only in a number are scored as merchants never seen: for "
             "statements with store or receipt numbers this is a lower bound."
@@ -292,7 +305,9 @@ def _rows(summary: Mapping[str, Any]) -> None:
     """Scores of whole rows, which older runs lack."""
     told = []
     if summary.get("exact_match") is not None:
-        told.append(f"exact match {summary['exact_match']:.0%} of rows")
+        told.append(
+            f"exact match {summary['exact_match']:.0%} of the {summary['n_fully_judged']:,} judged on every tag"
+        )
     if summary.get("lrap") is not None:
         told.append(f"ranking (LRAP) {summary['lrap']:.2f}")
         told.append(f"coverage {summary['coverage']:.1f} tags")
@@ -323,6 +338,18 @@ def _sources(later: Mapping[str, Any]) -> None:
         f"{widgets.number(remembered['micro']['f1'])}{conflicts}. "
         f"Predicted (the rest): micro F1 {widgets.number(predicted['micro']['f1'])}."
     )
+
+
+def _neighbors(summary: Mapping[str, Any]) -> None:
+    """How much of a say the nearest reviewed descriptions have, which out-of-fold scores decide."""
+    if "neighbors" not in summary:
+        return
+    share = summary["neighbors"]
+    if not share:
+        said = "have no vote: out of fold they did not help."
+    else:
+        said = "vote beside the head" + ("." if share == 1 else f" with {share:.0%} of their usual weight.")
+    st.caption(f"The nearest reviewed descriptions {said}")
 
 
 def _untuned(summary: Mapping[str, Any]) -> str:

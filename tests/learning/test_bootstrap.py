@@ -184,8 +184,7 @@ def test_changes_are_those_of_the_scores():
     told = 0
     for label, (difference, was, now) in enumerate(zip(found.labels, one, two, strict=True)):
         assert difference.change == pytest.approx(now.f1 - was.f1)
-        sizes = np.unique(groups[y_true[:, label] & judged[:, label]], return_counts=True)[1]
-        if sizes.sum() ** 2 / (sizes**2).sum() < 5:
+        if np.unique(groups[y_true[:, label] & judged[:, label]]).size < 5:
             assert difference.interval is None
         else:
             told += 1

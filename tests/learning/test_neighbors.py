@@ -61,9 +61,12 @@ def by_hand(examples, query):
             cosines = {}
             for text in texts:
                 one, other = vector - center, means[rows[text][0]] - center
-                cosines[text] = max(0.0, one @ other / np.linalg.norm(one) / np.linalg.norm(other)) ** 3
+                cosines[text] = max(0.0, one @ other / np.linalg.norm(one) / np.linalg.norm(other))
             nearest = sorted(texts, key=cosines.get, reverse=True)[: neighbors.N_VOTES + 1]
-            votes = {text: cosines[text] - cosines[nearest[-1]] for text in nearest}
+            first, last = (cosines[nearest[at]] + neighbors.ALIKE * (at == 0) for at in (0, -1))
+            votes = {
+                text: cosines[text] ** 3 * (cosines[text] - last + neighbors.ALIKE) / (first - last) for text in nearest
+            }
             yes = sum(vote * share[text] for text, vote in votes.items() if text in share)
             cast = sum(vote for text, vote in votes.items() if text in share)
             out[place, label] = (yes + neighbors.IMAGINED * usual) / (cast + neighbors.IMAGINED)
@@ -203,6 +206,19 @@ def test_votes_fade_before_they_are_lost():
     assert steps[5000] < 0.2 * steps[500]
 
 
+def test_more_examples_that_agree_never_count_for_less():
+    """Also where all that have a vote are equally near, as long descriptions are that differ at their end alone."""
+    rng = np.random.default_rng(0)
+    others, alike = rng.normal(size=(60, 8)), rng.normal(size=8)
+    said = []
+    for n_alike in (1, 5, 14, 15, 16, 20, 40):
+        means = np.concatenate([others, np.tile(alike, (n_alike, 1))])
+        fitted = Neighbors.fit(examples_of(means, np.arange(len(means)) >= len(others)), 0)
+        said.append(votes_of(fitted, [alike])[0, 0])
+    assert said == sorted(said)
+    assert said[-1] > 0.95
+
+
 def test_a_row_is_told_the_same_alone_as_among_others(monkeypatch):
     examples = random_examples(7)
     model, others = Model.fit(examples, ASKING), random_examples(8).inputs
@@ -250,6 +266,12 @@ def test_what_is_missing_or_does_not_fit_is_named(name):
     ):
         with pytest.raises(BundleError, match=word):
             Model.from_tensors(model.features, model.head.settings, broken)
+    if name != "judged":
+        outside = {**tensors, key: np.full_like(tensors[key], 50 if name in {"yes", "share", "usual"} else np.nan)}
+        with pytest.raises(BundleError, match="out of its range"):
+            Model.from_tensors(model.features, model.head.settings, outside)
+    with pytest.raises(BundleError, match="fit"):
+        Model.from_tensors(model.features, model.head.settings, {**tensors, key: tensors[key].astype(np.int64)})
     with pytest.raises(BundleError, match=name):
         Model.from_tensors(model.features, model.head.settings, {k: v for k, v in tensors.items() if k != key})
 

@@ -337,3 +337,13 @@ def test_a_tag_that_nobody_said_no_to_has_to_be_likelier_than_not(chooser):
     chosen = choose_thresholds(y_true, y_prob, judged, np.arange(40), parse_chooser(chooser))
     assert chosen[1].value >= 0.5
     assert chosen[2].value >= 0.5
+
+
+@pytest.mark.parametrize("n_yes", [1, 9, 10, 40])
+@pytest.mark.parametrize("chooser", ["blended", "shrunk", "grid", "exact"])
+def test_what_the_head_says_of_every_row_alike_puts_a_tag_that_nobody_said_no_to_on_none(chooser, n_yes):
+    """With ten yes and more the head finds it likelier than not, on every row."""
+    alike = n_yes / (n_yes + 10)
+    y_true, y_prob, judged = lone((alike, n_yes, 0))
+    chosen = choose_thresholds(y_true, y_prob, judged, np.arange(40), parse_chooser(chooser))
+    assert chosen[1].value > alike

@@ -60,12 +60,23 @@ def test_after_a_training_stand_what_it_bought_and_two_figures_with_what_they_we
     assert "On descriptions never seen in training" in shown
     assert "On a random later batch" in shown
     assert "Exact match " in shown
-    assert "Remembered (0% repeats a reviewed description): micro F1 n/a" in shown
+    assert "Your reviewed transactions hardly repeat each other (0%)" in shown
+    assert "Remembered (" not in shown
     assert runs.newest(filled).id == run_id
     page = opened("train")
     press(page, "Promote")
     assert f"**{told.format('changed')}**" in texts(page)
     assert told.format("would change") not in texts(page)
+
+
+def test_where_reviewed_rows_repeat_a_later_batch_has_its_figures(opened, filled):
+    again = labelled_csv(4).replace("2024-03", "2024-05")
+    import_files(filled, [Upload("may.csv", again.encode())], Progress())
+    train(filled)
+    shown = texts(opened("train"))
+    assert "repeats a reviewed description): micro F1 1.000" in shown
+    assert "Descriptions that differ from a reviewed one only in a number are scored as merchants never seen" in shown
+    assert "hardly repeat" not in shown
 
 
 def test_every_tag_stands_with_its_support_and_intervals(opened, filled):

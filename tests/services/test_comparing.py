@@ -19,13 +19,13 @@ from steps import (
     verdict,
 )
 
-from tagger.errors import BundleError
+from tagger.errors import BundleError, NotFoundError
 from tagger.learning.bootstrap import f1_differences
 from tagger.learning.recipe import Recipe
 from tagger.services import comparing, importing, labelset, runs, training, tuning
 from tagger.services.evidence import gather
 from tagger.services.inputs import group_hashes
-from tagger.services.pairs import pair
+from tagger.services.pairs import Pair, pair
 from tagger.services.progress import Progress
 from tagger.services.store import Store
 from tagger.services.view import ABSENT
@@ -235,6 +235,38 @@ def test_a_verdict_that_was_taken_back_counts_no_more(judged):
     for column in range(len(judged.view().labels)):
         verdict(judged, public_id, judged.view().labels[column].id, "clear")
     assert comparing.compare(judged, two.run_id, one.run_id)["n_transactions"] == 199
+
+
+def beside_one_that_does_not_know_c(judged, **summary):
+    """A run in use that puts c on every row, and one that never learned it; rows 21 and on, some of them c, are its."""
+    view = judged.view()
+    c = [label.name for label in view.labels].index("c")
+    everywhere = truth(judged).copy()
+    everywhere[:, c] = True
+    before = add_scored_run(judged, everywhere, promote=True)
+    after = add_scored_run(judged, truth(judged), **summary)
+    assert c == len(after.labels) - 1
+    two = Pair(judged, judged.view(), before.run_id, before, replace(after, labels=after.labels[:c]))
+    return two, next((row for row in comparing.weigh(two)["labels"] if row["label"] == "c"), None)
+
+
+def test_a_tag_that_a_run_gives_no_more_counts_as_its_no(judged):
+    two, row = beside_one_that_does_not_know_c(judged, rejected_labels=["c"])
+    assert (row["before"] > 0, row["after"]) == (True, 0.0)
+    assert not two.common.after[:, two.common.columns.tolist().index(two.view.labels[-1].id - 1)].any()
+    unknown, row = beside_one_that_does_not_know_c(judged)
+    assert row is None or row["after"] is None
+    assert two.differences.micro.change != unknown.differences.micro.change
+
+
+def test_a_run_that_was_discarded_meanwhile_is_not_promoted(judged):
+    before = add_scored_run(judged, truth(judged), promote=True)
+    after = add_scored_run(judged, truth(judged))
+    judged.bundle(after.run_id)
+    runs.discard(Store(judged.settings), after.run_id)
+    with pytest.raises(NotFoundError, match=after.run_id):
+        runs.promote(judged, after.run_id)
+    assert runs.current_id(judged) == before.run_id
 
 
 # Worse ----------------------------------------------------------------------------------------------------------------

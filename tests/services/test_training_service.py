@@ -101,7 +101,7 @@ def test_each_row_is_scored_by_a_head_that_never_saw_its_description(taught):
             ),
             RECIPE,
         )
-        expected = model.probabilities(inputs.take(held_out))
+        expected = model.listening(report["neighbors"]).probabilities(inputs.take(held_out))
         assert bundle.evidence["y_prob"][held_out] == pytest.approx(expected, abs=1e-5)
         chosen = choose_thresholds(
             data.y_true[~held_out],

@@ -221,7 +221,7 @@ def test_a_label_that_nobody_said_no_to_has_neither_precision_nor_f1_nor_an_opti
         verdict(store, row, checked)
     report = training.train(store, Recipe(), Progress(), promote_it=True)
     shown = next(each for each in report["labels"] if each["label"] == "checked")
-    assert (shown["precision"], shown["recall"], shown["f1"], shown["support"]) == (None, 1.0, None, 30)
+    assert (shown["precision"], shown["recall"], shown["f1"], shown["support"]) == (None, 0.0, None, 30)
     assert (report["macro"]["labels_scored"], report["macro"]["labels_left_out"]) == (4, 1)
     panel = next(each for each in tuning.panel(store).labels if each.label.name == "checked")
     assert (panel.optimum, panel.tuned) == (None, False)
