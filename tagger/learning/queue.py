@@ -25,6 +25,7 @@ LABEL_ROWS_POWER = 0.5  # for one label: finding its examples matters more than 
 # most, and as many drawn from the rest to speak for it. Without the rest, what nobody would look at first is not found.
 HEAVIEST, DRAWN = 2_000, 2_000
 MOST_KNOWN = 10_000  # judged descriptions that are compared with them
+WORTH_NAMING = 0.15  # a probability; nobody takes less for a doubt
 _AT_ONCE = 2_000  # bounds the memory of a comparison to 32 MB
 
 
@@ -143,7 +144,8 @@ def doubtful_labels(y_prob: FloatMatrix, thresholds: FloatVector, is_open: BoolM
     """Per description the one or two labels that the model can least decide; none where it is sure.
 
     A threshold is where a decision turns, so probabilities are stretched to have it at a half; from a quarter to three
-    quarters counts as undecided.
+    quarters counts as undecided. Of a rare label, whose threshold lies low, next to every description would: below
+    `WORTH_NAMING` only labels that are given count.
 
     Parameters
     ----------
@@ -154,7 +156,8 @@ def doubtful_labels(y_prob: FloatMatrix, thresholds: FloatVector, is_open: BoolM
     with np.errstate(invalid="ignore", divide="ignore"):
         stretched = np.where(y_prob < thresholds, y_prob / (2 * thresholds), 1 - (1 - y_prob) / (2 * (1 - thresholds)))
         distance = np.abs(stretched - 0.5)
-    distance = np.where(is_open & (distance <= 0.25), distance, np.inf)
+    named = y_prob >= np.minimum(np.nan_to_num(thresholds, nan=1.0), WORTH_NAMING)
+    distance = np.where(is_open & named & (distance <= 0.25), distance, np.inf)
     order = np.argsort(distance, axis=1, kind="stable")[:, :2]
     return [
         [label for label in labels if np.isfinite(distance[row, label])] for row, labels in enumerate(order.tolist())

@@ -96,7 +96,7 @@ def result(report: Mapping[str, Any]) -> None:
         "Macro F1 more or less than the setting compared with, and the range that holds the true difference 95 times "
         "in 100. Filled: better (blue) or worse (orange) beyond chance. Hollow: may be chance."
     )
-    _luck(len(tries))
+    _luck(reference, tries)
     _table(reference, tries)
 
 
@@ -140,10 +140,13 @@ def _notes(report: Mapping[str, Any]) -> None:
         st.warning("Your transactions, your tags or the setting in use changed since. Run the tries again.", icon=_OLD)
 
 
-def _luck(n_tries: int) -> None:
-    if n_tries > 1:
+def _luck(reference: Mapping[str, Any], tries: list[dict[str, Any]]) -> None:
+    intervals = (each["change"]["macro"]["interval"] for each in tries)
+    if not any(interval is not None and interval[0] > 0 for interval in intervals):
+        st.markdown(f"**None is better than {messages.escape(reference['name'])} beyond chance.**")
+    elif len(tries) > 1:
         st.info(
-            f"**The best of {n_tries} is partly luck.** Each of them has one chance in twenty to look different "
+            f"**The best of {len(tries)} is partly luck.** Each of them has one chance in twenty to look different "
             "without being so, and whichever comes first was helped by chance. Take a setting that is better beyond "
             "chance and plausible to you; the fair test is a run on Train after you reviewed more transactions.",
             icon=":material/casino:",

@@ -133,6 +133,13 @@ def test_doubtful_labels_are_those_nearest_to_their_thresholds(y_prob, threshold
     assert found == [expected]
 
 
+@pytest.mark.parametrize(("probability", "named"), [(0.05, False), (0.074, False), (0.08, True), (0.14, True)])
+def test_a_rare_label_is_in_doubt_only_where_it_is_given(probability, named):
+    """With a threshold of .075 next to every description would lie near it."""
+    found = queue.doubtful_labels(np.array([[probability]], dtype=np.float32), np.array([0.075]), np.array([[True]]))
+    assert found == [[0] if named else []]
+
+
 def test_a_label_that_was_judged_is_not_in_doubt():
     y_prob = np.array([[0.5, 0.45]], dtype=np.float32)
     assert queue.doubtful_labels(y_prob, np.full(2, 0.5), np.array([[False, True]])) == [[1]]

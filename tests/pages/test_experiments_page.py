@@ -79,12 +79,13 @@ def test_before_the_first_start_it_says_how_many_settings_and_roughly_how_long(o
     assert "depth, width, dropout" in texts(page)
 
 
-def test_the_results_say_on_what_they_were_measured_and_that_the_best_is_partly_luck(opened, measured):
+def test_the_results_say_on_what_they_were_measured_and_that_none_is_better(opened, measured):
     page = opened("experiments")
     shown = texts(page)
     assert "Out of fold on 42 transactions with 42 descriptions never seen in training; the same 3 folds" in shown
     assert "mean of all tokens, words; logistic head; grid thresholds" in shown
-    assert "The best of 15 is partly luck." in shown
+    assert "None is better than Current setting beyond chance." in shown
+    assert "partly luck" not in shown
     assert "All 16 settings are measured." in shown
     assert button(page, "Run the tries").disabled
     rows = table(page)
@@ -152,6 +153,9 @@ def test_a_setting_is_offered_beforehand_only_if_it_is_better_beyond_chance(
     monkeypatch.setattr(experiments, "overview", lambda *_, **__: (plan, report | {"tries": some}))
     page = opened("experiments")
     assert picker(page).value == offered
+    # What is best by chance alone is not called the best.
+    assert (f"The best of {len(some)} is partly luck." in texts(page)) == (offered != "Current setting")
+    assert ("None is better than Current setting" in texts(page)) == (offered == "Current setting")
     picker(page).set_value("setting 1").run()
     assert picker(page).value == "setting 1"
     monkeypatch.undo()
