@@ -6,17 +6,16 @@ was fitted on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from tagger.errors import SettingError
+from tagger.learning.goals import DEFAULT_THRESHOLD, GOALS_HINT, AtMostPerMonth, BestF, Goal, parse_goal
 from tagger.learning.metrics import BoolMatrix, FloatMatrix, IntVector
-
-DEFAULT_THRESHOLD = 0.5  # where a calibrated probability says "more likely than not"
+from tagger.learning.step_curve import FloatVector, StepCurve, least_float32, step_curves
 
 # Tuned from a handful of positives, rare labels were over-tagged fifty-fold (10 tags a row where truth had 1.8).
 MIN_POSITIVE_GROUPS = 10
@@ -26,11 +25,6 @@ SHRINKAGE = 20.0
 # How far thresholds follow a label's own log-odds, and what all have in common besides.
 _RARITY = 0.5
 _SHARED_LOGITS = np.linspace(-4.0, 4.0, 81)
-
-# The grid of the original recipe: 0.10, 0.15, …, 0.90.
-GRID: tuple[float, ...] = tuple(round(0.1 + 0.05 * step, 2) for step in range(17))
-
-FloatVector = npt.NDArray[np.float64]
 
 
 class Chooser(Protocol):
@@ -53,42 +47,17 @@ class Chooser(Protocol):
 
 
 @dataclass(frozen=True)
-class FixedChooser:
-    """The same threshold for every label."""
+class GoalChooser:
+    """Each label on its own to the same goal, or to the nearest that it can have."""
 
-    value: float = DEFAULT_THRESHOLD
-    tunes = False
+    goal: Goal
 
-    def choose(self, y_true: BoolMatrix, y_prob: FloatMatrix, judged: BoolMatrix, n_positive: IntVector) -> FloatVector:
-        _check_shapes(y_true, y_prob, judged)
-        return np.full(n_positive.size, self.value)
-
-
-@dataclass(frozen=True)
-class GridChooser:
-    """The best F1 among the 17 points of the original recipe, which compared with `>` instead of `>=`.
-
-    Among points of equal F1 the one nearest to 0.5 is taken, then the lower one: a label whose positives and negatives
-    lie far apart keeps its distance from both.
-    """
-
-    tunes = True
+    @property
+    def tunes(self) -> bool:
+        return self.goal.tunes
 
     def choose(self, y_true: BoolMatrix, y_prob: FloatMatrix, judged: BoolMatrix, n_positive: IntVector) -> FloatVector:
-        return _each_label(y_true, y_prob, judged, n_positive, _grid_points)
-
-
-@dataclass(frozen=True)
-class ExactChooser:
-    """The best F1 among all distinct scores, placed midway between the two neighbouring scores.
-
-    Midway, rounding a score does not flip its decision. Below the lowest score, midway to 0. Equal F1: as in the grid.
-    """
-
-    tunes = True
-
-    def choose(self, y_true: BoolMatrix, y_prob: FloatMatrix, judged: BoolMatrix, n_positive: IntVector) -> FloatVector:
-        return _each_label(y_true, y_prob, judged, n_positive, _positive_scores)
+        return _solved(self.goal, step_curves(y_true, y_prob, judged), n_positive)
 
 
 @dataclass(frozen=True)
@@ -103,8 +72,8 @@ class ShrunkChooser:
     tunes = True
 
     def choose(self, y_true: BoolMatrix, y_prob: FloatMatrix, judged: BoolMatrix, n_positive: IntVector) -> FloatVector:
-        own = _each_label(y_true, y_prob, judged, n_positive, _positive_scores)
-        common = _shared_logits(y_true, y_prob, judged)
+        curves = step_curves(y_true, y_prob, judged)
+        own, common = _solved(BestF(), curves, n_positive), _shared_logits(curves)
         weight = np.where(np.isnan(own), 0.0, n_positive / (n_positive + SHRINKAGE))
         return _sigmoid(weight * _logit(np.nan_to_num(own, nan=0.5)) + (1 - weight) * common)
 
@@ -127,33 +96,29 @@ class BlendedChooser:
 
 
 def parse_chooser(text: str) -> Chooser:
-    """The chooser named by `fixed:0.5`, `grid`, `exact`, `shrunk`, `blended` or `auto` (the blended one).
+    """The chooser named `auto` (the blended one), `blended` or `shrunk`, or by a goal for each label; see `parse_goal`.
 
     Raises
     ------
     SettingError
-        If there is no such chooser, or the fixed value is not from 0 to 1.
+        If there is no such chooser, or a goal that no verdict can decide.
     """
-    hint = "Choose auto, blended, shrunk, grid, exact, or fixed: with a value from 0 to 1, such as fixed:0.5."
-    word, _, value = text.strip().casefold().partition(":")
-    if word == "fixed":
-        try:
-            threshold = float(value)
-        except ValueError:
-            threshold = -1.0
-        if not 0 <= threshold <= 1:
-            raise SettingError(f"{value!r} is no threshold.", hint=hint)
-        return FixedChooser(threshold)
-    choosers: dict[str, Chooser] = {
-        "auto": BlendedChooser(),
-        "blended": BlendedChooser(),
-        "shrunk": ShrunkChooser(),
-        "grid": GridChooser(),
-        "exact": ExactChooser(),
-    }
-    if value or word not in choosers:
-        raise SettingError(f"Unknown way to choose thresholds: {text!r}.", hint=hint)
-    return choosers[word]
+    word = text.strip().casefold()
+    if word in {"auto", "blended"}:
+        return BlendedChooser()
+    if word == "shrunk":
+        return ShrunkChooser()
+    hint = f"Choose auto, blended or shrunk, or a goal. {GOALS_HINT}"
+    try:
+        goal = parse_goal(word)
+    except SettingError:
+        raise SettingError(f"Unknown way to choose thresholds: {text!r}.", hint=hint) from None
+    if isinstance(goal, AtMostPerMonth):
+        raise SettingError(
+            "How much is suggested in a month is not known while training.",
+            hint="Train first, then give the goal: tagger thresholds goal.",
+        )
+    return GoalChooser(goal)
 
 
 @dataclass(frozen=True)
@@ -245,58 +210,26 @@ def apply_thresholds(y_prob: FloatMatrix, thresholds: Sequence[float] | FloatVec
     if y_prob.dtype != np.float32:
         return np.asarray(y_prob >= exact)
     # The smallest 32-bit number that reaches the threshold stands for it; the matrix stays at half the memory.
-    reached = exact.astype(np.float32)
-    reached = np.where(reached < exact, np.nextafter(reached, np.float32(np.inf)), reached)
-    return np.asarray(y_prob >= reached)
+    return np.asarray(y_prob >= least_float32(exact))
 
 
-# From a label's scores, all and those of positives, both ascending: where to cut, and the thresholds that cut there.
-_Candidates = Callable[[FloatVector, FloatVector], tuple[FloatVector, FloatVector]]
-
-
-def _grid_points(_everything: FloatVector, _positives: FloatVector) -> tuple[FloatVector, FloatVector]:
-    points = np.array(GRID)
-    return points, points
-
-
-def _positive_scores(everything: FloatVector, positives: FloatVector) -> tuple[FloatVector, FloatVector]:
-    # Lowering a threshold onto a negative's score adds false positives only: the optimum is a positive's score.
-    cuts = np.unique(positives)
-    below = np.searchsorted(everything, cuts, side="left")
-    neighbours = np.where(below > 0, everything[below - 1], 0.0)
-    return cuts, (cuts + neighbours) / 2
-
-
-def _each_label(
-    y_true: BoolMatrix, y_prob: FloatMatrix, judged: BoolMatrix, n_positive: IntVector, candidates: _Candidates
-) -> FloatVector:
-    """The best F1 of each label with `n_positive`; NaN for the others."""
-    _check_shapes(y_true, y_prob, judged)
-    chosen = np.full(y_true.shape[1], np.nan)
-    for label in np.flatnonzero(n_positive).tolist():
-        rows = judged[:, label]
-        # Sorted as 32-bit numbers, which is several times faster, then compared as 64-bit ones.
-        scores = np.sort(y_prob[rows, label]).astype(np.float64)
-        positives = np.sort(y_prob[rows & y_true[:, label], label]).astype(np.float64)
-        if not positives.size:
-            continue
-        cuts, values = candidates(scores, positives)
-        hits = positives.size - np.searchsorted(positives, cuts, side="left")
-        predicted = scores.size - np.searchsorted(scores, cuts, side="left")
-        f1 = 2 * hits / (predicted + positives.size)
-        tied = values[f1 == f1.max()]
-        distance = np.abs(tied - DEFAULT_THRESHOLD)
-        # Rounded, since 0.65 and 0.35 are not equally far from 0.5 in binary.
-        chosen[label] = tied[np.argmin(np.round(distance, 12))]
+def _solved(goal: Goal, curves: Sequence[StepCurve], n_positive: IntVector) -> FloatVector:
+    """Where each label reaches the goal; NaN where it cannot tell, or should not for want of examples."""
+    chosen = np.full(n_positive.size, np.nan)
+    for label, curve in enumerate(curves):
+        solution = goal.solve(curve) if n_positive[label] or not goal.tunes else None
+        if solution is not None:
+            chosen[label] = solution.threshold
     return chosen
 
 
-def _shared_logits(y_true: BoolMatrix, y_prob: FloatMatrix, judged: BoolMatrix) -> FloatVector:
+def _shared_logits(curves: Sequence[StepCurve]) -> FloatVector:
     """Logits of the thresholds that labels have by their frequency alone; see `ShrunkChooser`.
 
     A label without a judged positive counts as common as the others are on average; without any, all are at 0.
     """
-    positive, verdicts = (np.count_nonzero(cells, axis=0) for cells in (y_true & judged, judged))
+    positive = np.array([curve.n_positive for curve in curves], dtype=np.int64)
+    verdicts = np.array([curve.n_judged for curve in curves], dtype=np.int64)
     known = positive > 0
     if not known.any():
         return np.zeros(known.size)
@@ -304,14 +237,10 @@ def _shared_logits(y_true: BoolMatrix, y_prob: FloatMatrix, judged: BoolMatrix) 
     falling = _RARITY * _logit(share)
     falling[~known] = falling[known].mean()
     total = np.zeros(_SHARED_LOGITS.size)
-    for label in np.flatnonzero(known).tolist():
-        rows = judged[:, label]
-        cuts = _sigmoid(_SHARED_LOGITS + falling[label])
-        scores = np.sort(y_prob[rows, label]).astype(np.float64)
-        positives = np.sort(y_prob[rows & y_true[:, label], label]).astype(np.float64)
-        hits = positives.size - np.searchsorted(positives, cuts, side="left")
-        predicted = scores.size - np.searchsorted(scores, cuts, side="left")
-        total += 2 * hits / (predicted + positives.size)
+    for curve, its_falling in zip(curves, falling, strict=True):
+        if curve.n_positive:
+            hits, given = curve.counts(_sigmoid(_SHARED_LOGITS + its_falling))
+            total += 2 * hits / (given + curve.n_positive)
     # In the middle of those that are equally good: labels that are told apart keep their distance from both sides.
     best = np.flatnonzero(total > total.max() - 1e-9)
     return np.asarray(_SHARED_LOGITS[best[best.size // 2]] + falling)

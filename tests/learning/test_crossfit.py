@@ -11,12 +11,13 @@ from toys import ToyEncoder
 from tagger.errors import CancelledError, TrainingError
 from tagger.learning.crossfit import OutOfFold, cross_fitted_predictions, fit_and_score, out_of_fold
 from tagger.learning.examples import Examples
+from tagger.learning.goals import BestF, Fixed
 from tagger.learning.inputs import Inputs
 from tagger.learning.lexical import Lexicon, hashed
 from tagger.learning.metrics import score_labels, summarize
 from tagger.learning.model import Model
 from tagger.learning.recipe import HeadSettings, Recipe
-from tagger.learning.thresholds import ExactChooser, FixedChooser, apply_thresholds, choose_thresholds
+from tagger.learning.thresholds import GoalChooser, apply_thresholds, choose_thresholds
 
 LOGISTIC = Recipe(features="both", head=HeadSettings(l2=0.1))
 FEEDFORWARD = Recipe(
@@ -67,7 +68,9 @@ def test_verdicts_of_a_fold_have_no_part_in_its_own_thresholds():
     oof = out_of_fold(Examples(inputs, y_true, judged, groups), LOGISTIC)
     fold = oof.folds == 1
     flipped = y_true ^ fold[:, np.newaxis]
-    one, other = (cross_fitted_predictions(oof, truth, judged, groups, ExactChooser()) for truth in (y_true, flipped))
+    one, other = (
+        cross_fitted_predictions(oof, truth, judged, groups, GoalChooser(BestF())) for truth in (y_true, flipped)
+    )
     assert np.array_equal(one[fold], other[fold])
     assert not np.array_equal(one[~fold], other[~fold])
 
@@ -79,8 +82,8 @@ def test_thresholds_chosen_on_noise_look_good_only_on_the_rows_that_chose_them()
     y_prob = rng.random((200, 20), dtype=np.float32)
     no_rows = np.empty(0, dtype=np.int64)  # every description occurs once
     oof, judged = OutOfFold(y_prob, groups % 5, no_rows, np.empty((5, 0, 20), dtype=np.float32)), np.ones_like(y_true)
-    honest = cross_fitted_predictions(oof, y_true, judged, groups, ExactChooser())
-    chosen = choose_thresholds(y_true, y_prob, judged, groups, ExactChooser())
+    honest = cross_fitted_predictions(oof, y_true, judged, groups, GoalChooser(BestF()))
+    chosen = choose_thresholds(y_true, y_prob, judged, groups, GoalChooser(BestF()))
     flattered = apply_thresholds(y_prob, [threshold.value for threshold in chosen])
     scores = [summarize(score_labels(y_true, y_pred, judged)).macro.f1 for y_pred in (honest, flattered)]
     assert scores[0] < scores[1] - 0.03
@@ -89,7 +92,7 @@ def test_thresholds_chosen_on_noise_look_good_only_on_the_rows_that_chose_them()
 def test_a_fixed_threshold_cuts_every_fold_alike():
     inputs, y_true, judged, groups = tokens()
     oof = out_of_fold(Examples(inputs, y_true, judged, groups), LOGISTIC)
-    y_pred = cross_fitted_predictions(oof, y_true, judged, groups, FixedChooser(0.3))
+    y_pred = cross_fitted_predictions(oof, y_true, judged, groups, GoalChooser(Fixed(0.3)))
     assert np.array_equal(y_pred, oof.y_prob >= 0.3)
 
 

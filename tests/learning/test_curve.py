@@ -7,12 +7,13 @@ from tagger.learning.bootstrap import score_intervals
 from tagger.learning.crossfit import cross_fitted_predictions, listening_alike, out_of_fold
 from tagger.learning.curve import CurvePoint, LastMove, learning_curve, project, sizes
 from tagger.learning.examples import Examples
+from tagger.learning.goals import Fixed, Grid
 from tagger.learning.inputs import Inputs
 from tagger.learning.metrics import score_labels, summarize
 from tagger.learning.model import Model
 from tagger.learning.recipe import HeadSettings, Recipe
 from tagger.learning.split import grouped_folds
-from tagger.learning.thresholds import BlendedChooser, FixedChooser, GridChooser
+from tagger.learning.thresholds import BlendedChooser, GoalChooser
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -105,7 +106,7 @@ def test_a_point_learns_from_the_first_descriptions_outside_the_fold_and_from_no
         folds,
         fit=fit,
         together=as_they_are,
-        chooser=FixedChooser(),
+        chooser=GoalChooser(Fixed()),
         seed=0,
         report=lambda *step: steps.append(step),
     )
@@ -127,7 +128,7 @@ def test_thresholds_of_a_point_come_from_its_own_rows_only():
     prob = np.where(y_true[:, 0], 0.4, 0.2).astype(np.float32)[:, None]
     seen = []
 
-    class Spy(GridChooser):
+    class Spy(GoalChooser):
         def choose(self, y_true, *arguments, **options):
             seen.append(y_true.shape[0])
             return super().choose(y_true, *arguments, **options)
@@ -139,7 +140,7 @@ def test_thresholds_of_a_point_come_from_its_own_rows_only():
         folds,
         fit=lambda _: lambda rows: prob[rows],
         together=as_they_are,
-        chooser=Spy(),
+        chooser=Spy(Grid()),
         seed=0,
     )
     # Every row counts twice, for new descriptions and for those of a later batch.

@@ -9,14 +9,12 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from tagger.errors import SettingError
+from tagger.learning.goals import GRID, BestF, Fixed, Grid, LeastCost, PrecisionAtRecall, RecallAtPrecision
 from tagger.learning.metrics import score_labels
 from tagger.learning.thresholds import (
-    GRID,
     SHRINKAGE,
     BlendedChooser,
-    ExactChooser,
-    FixedChooser,
-    GridChooser,
+    GoalChooser,
     ShrunkChooser,
     apply_thresholds,
     choose_thresholds,
@@ -31,6 +29,7 @@ rows = st.lists(
     max_size=25,
 )
 
+EXACT, GRID_CHOOSER = GoalChooser(BestF()), GoalChooser(Grid())
 MANY = np.array([100])  # distinct descriptions that have the label
 
 
@@ -55,7 +54,7 @@ def f1_at(threshold, y_true, y_prob, judged):
 @example([(0.9, True, False), (0.2, False, True)])
 def test_the_exact_threshold_is_as_good_as_the_best_of_every_distinct_score(cells):
     y_true, y_prob, judged = columns(cells)
-    (chosen,) = ExactChooser().choose(y_true, y_prob, judged, MANY)
+    (chosen,) = EXACT.choose(y_true, y_prob, judged, MANY)
     if not (y_true & judged).any():
         assert np.isnan(chosen)
         return
@@ -67,7 +66,7 @@ def test_the_exact_threshold_is_as_good_as_the_best_of_every_distinct_score(cell
 @given(rows)
 def test_the_exact_threshold_lies_midway_between_two_neighbouring_scores(cells):
     y_true, y_prob, judged = columns(cells)
-    (chosen,) = ExactChooser().choose(y_true, y_prob, judged, MANY)
+    (chosen,) = EXACT.choose(y_true, y_prob, judged, MANY)
     if np.isnan(chosen):
         return
     scores = y_prob[judged].astype(np.float64)
@@ -80,7 +79,7 @@ def test_the_exact_threshold_lies_midway_between_two_neighbouring_scores(cells):
 @given(rows)
 def test_the_grid_is_as_good_as_its_best_point(cells):
     y_true, y_prob, judged = columns(cells)
-    (chosen,) = GridChooser().choose(y_true, y_prob, judged, MANY)
+    (chosen,) = GRID_CHOOSER.choose(y_true, y_prob, judged, MANY)
     if np.isnan(chosen):
         return
     assert chosen in GRID
@@ -97,7 +96,7 @@ def test_the_grid_has_the_seventeen_points_of_the_original_recipe():
 )
 def test_of_equally_good_grid_points_the_one_nearest_to_a_half_is_taken(no, yes, chosen):
     y_true, y_prob, judged = columns([(no, False, True), (yes, True, True)])
-    assert GridChooser().choose(y_true, y_prob, judged, MANY) == [chosen]
+    assert GRID_CHOOSER.choose(y_true, y_prob, judged, MANY) == [chosen]
 
 
 @pytest.mark.parametrize(("probability", "present"), [(0.49, False), (0.50, True), (0.51, True)])
@@ -126,7 +125,7 @@ def evidence(n_groups, *, repeats=3):
 
 @pytest.mark.parametrize(("n_groups", "tuned", "value"), [(9, False, 0.5), (10, True, 0.75), (11, True, 0.75)])
 def test_a_label_is_tuned_from_ten_distinct_descriptions_on_however_often_they_repeat(n_groups, tuned, value):
-    (chosen,) = choose_thresholds(*evidence(n_groups), ExactChooser())
+    (chosen,) = choose_thresholds(*evidence(n_groups), EXACT)
     assert (chosen.tuned, chosen.n_positive_groups) == (tuned, n_groups)
     assert chosen.value == pytest.approx(value)
 
@@ -134,21 +133,25 @@ def test_a_label_is_tuned_from_ten_distinct_descriptions_on_however_often_they_r
 def test_unjudged_rows_are_no_evidence():
     y_true, y_prob, judged, groups = evidence(10)
     judged[groups == 0] = False
-    (chosen,) = choose_thresholds(y_true, y_prob, judged, groups, ExactChooser(), default=0.4)
+    (chosen,) = choose_thresholds(y_true, y_prob, judged, groups, EXACT, default=0.4)
     assert (chosen.tuned, chosen.n_positive_groups, chosen.value) == (False, 9, 0.4)
 
 
 def test_a_fixed_threshold_holds_for_rare_labels_too():
-    (chosen,) = choose_thresholds(*evidence(2), FixedChooser(0.3))
+    (chosen,) = choose_thresholds(*evidence(2), GoalChooser(Fixed(0.3)))
     assert (chosen.value, chosen.tuned) == (0.3, False)
 
 
 @pytest.mark.parametrize(
     ("text", "chooser"),
     [
-        ("fixed:0.3", FixedChooser(0.3)),
-        ("grid", GridChooser()),
-        (" Exact ", ExactChooser()),
+        ("fixed:0.3", GoalChooser(Fixed(0.3))),
+        ("grid", GRID_CHOOSER),
+        (" Exact ", EXACT),
+        ("f2", GoalChooser(BestF(2))),
+        ("precision >= 0.95", GoalChooser(RecallAtPrecision(0.95))),
+        ("recall>=.8", GoalChooser(PrecisionAtRecall(0.8))),
+        ("cost:1:5", GoalChooser(LeastCost(1, 5))),
         ("shrunk", ShrunkChooser()),
         ("blended", BlendedChooser()),
         ("auto", BlendedChooser()),
@@ -158,7 +161,15 @@ def test_a_word_makes_its_chooser(text, chooser):
     assert parse_chooser(text) == chooser
 
 
-@pytest.mark.parametrize("text", ["", "best", "fixed", "fixed:", "fixed:2", "fixed:nan", "grid:3", "shrunk:20", "f2"])
+def test_what_comes_in_a_month_is_no_way_to_train():
+    with pytest.raises(SettingError, match="not known while training") as error:
+        parse_chooser("permonth<=5")
+    assert "thresholds goal" in error.value.hint
+
+
+@pytest.mark.parametrize(
+    "text", ["", "best", "fixed", "fixed:", "fixed:2", "fixed:nan", "grid:3", "shrunk:20", "f0", "precision>=2"]
+)
 def test_a_chooser_that_does_not_exist_is_refused_with_the_choices(text):
     with pytest.raises(SettingError) as error:
         parse_chooser(text)
@@ -170,7 +181,7 @@ def test_many_labels_are_tuned_each_on_its_own():
     rng = np.random.default_rng(0)
     y_prob = rng.random((40, 4), dtype=np.float32)
     y_true = rng.random((40, 4)) < y_prob**2
-    chosen = ExactChooser().choose(y_true, y_prob, np.ones_like(y_true), np.full(4, 100))
+    chosen = EXACT.choose(y_true, y_prob, np.ones_like(y_true), np.full(4, 100))
     for label in range(4):
         best = max(f1_score(y_true[:, label], y_prob[:, label] >= score) for score in y_prob[:, label])
         assert f1_score(y_true[:, label], y_prob[:, label] >= chosen[label]) == pytest.approx(best)
@@ -178,7 +189,7 @@ def test_many_labels_are_tuned_each_on_its_own():
 
 def test_a_label_with_too_few_examples_is_not_tuned_on_its_own():
     y_true, y_prob, judged = columns([(0.2, False, True), (0.3, True, True)] * 5)
-    for chooser in (GridChooser(), ExactChooser()):
+    for chooser in (GRID_CHOOSER, EXACT):
         assert np.isnan(chooser.choose(y_true, y_prob, judged, np.array([0])))
 
 
@@ -229,7 +240,7 @@ def test_labels_with_too_few_examples_take_what_labels_share_lower_the_rarer_the
 def test_many_examples_leave_a_label_nearly_at_its_own_best_threshold():
     y_true, y_prob, judged = several_labels()
     n_positive = np.array([1_000_000] * 4 + [0])
-    shrunk, exact = (each().choose(y_true, y_prob, judged, n_positive) for each in (ShrunkChooser, ExactChooser))
+    shrunk, exact = (each.choose(y_true, y_prob, judged, n_positive) for each in (ShrunkChooser(), EXACT))
     assert shrunk[:4] == pytest.approx(exact[:4], abs=1e-4)
     assert np.isnan(exact[4])
     assert shrunk[4] == pytest.approx(best_shared(y_true, y_prob, judged)[4])
@@ -275,7 +286,7 @@ def test_half_of_the_best_expected_f1_is_the_best_threshold_where_probabilities_
     rng = np.random.default_rng(0)
     y_prob = rng.beta(0.4, 2.0, size=(100_000, 1)).astype(np.float32)
     y_true = rng.random(y_prob.shape) < y_prob
-    (best,) = ExactChooser().choose(y_true, y_prob, np.ones_like(y_true), MANY)
+    (best,) = EXACT.choose(y_true, y_prob, np.ones_like(y_true), MANY)
     assert best_expected_f1(y_prob[:, 0]) / 2 == pytest.approx(best, abs=0.02)
 
 
