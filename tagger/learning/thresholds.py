@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from tagger.errors import SettingError
 from tagger.learning.goals import DEFAULT_THRESHOLD, GOALS_HINT, AtMostPerMonth, BestF, Goal, parse_goal
@@ -25,6 +26,11 @@ SHRINKAGE = 20.0
 # How far thresholds follow a label's own log-odds, and what all have in common besides.
 _RARITY = 0.5
 _SHARED_LOGITS = np.linspace(-4.0, 4.0, 81)
+
+# Both measured, see decision 0034.
+PLUG_IN_SHARE = 0.25  # of the way from what the verdicts say to what the probabilities say
+MOST_ON_EVIDENCE = 1.25  # times the tags that the verdicts have
+_CERTAIN = 1e-6  # so near to 0 and 1 probabilities do not differ
 
 
 class Chooser(Protocol):
@@ -80,19 +86,26 @@ class ShrunkChooser:
 
 @dataclass(frozen=True)
 class BlendedChooser:
-    """Halfway, on the logit scale, between what the verdicts say (`ShrunkChooser`) and what the probabilities say.
+    """A quarter of the way from `ShrunkChooser`, which asks verdicts, to what the probabilities say; not too many tags.
 
     If probabilities are to be believed, half of the best expected F1 is its threshold (Lipton, Elkan & Narayanaswamy
-    2014, arXiv:1402.1892). It needs no verdict, so it is steady where the verdicts' optimum is not.
+    2014, arXiv:1402.1892). It needs no verdict, so it is steady where the verdicts' optimum is not. The way is measured
+    on the logit scale.
+
+    Where verdicts contradict each other, F1 is best with several tags for one. So if the rows that it is chosen on
+    would get more than `MOST_ON_EVIDENCE` times the tags that they have, all thresholds rise alike on the logit scale
+    until they do not; tags that are all but certain stay. Labels without both verdicts do not count: nothing tells
+    whether they have too many.
     """
 
     tunes = True
 
     def choose(self, y_true: BoolMatrix, y_prob: FloatMatrix, judged: BoolMatrix, n_positive: IntVector) -> FloatVector:
         by_verdicts = ShrunkChooser().choose(y_true, y_prob, judged, n_positive)
-        by_probabilities = _half_of_expected_f1(y_prob, judged)
+        by_probabilities = half_of_expected_f1(y_prob, judged)
         by_probabilities = np.where(np.isnan(by_probabilities), by_verdicts, by_probabilities)
-        return _sigmoid((_logit(by_verdicts) + _logit(by_probabilities)) / 2)
+        cuts = (1 - PLUG_IN_SHARE) * _logit(by_verdicts) + PLUG_IN_SHARE * _logit(by_probabilities)
+        return _sigmoid(np.minimum(cuts + _rise(cuts, y_true, y_prob, judged), _logit(np.ones(1))))
 
 
 def parse_chooser(text: str) -> Chooser:
@@ -175,12 +188,39 @@ def _least(y_true: BoolMatrix, y_prob: FloatMatrix, judged: BoolMatrix) -> Float
     The head says the same of every row but for what the label's name or the starter add. So a tag
     needs twice the odds that the usual row has; where nobody said no, it has to be likelier than not as well.
     """
-    has_yes, has_no = np.any(y_true & judged, axis=0), np.any(~y_true & judged, axis=0)
+    has_yes, has_no = _verdicts(y_true, judged)
     usual = np.median(y_prob, axis=0).astype(np.float64) if y_prob.shape[0] else np.zeros(has_yes.size)
     doubled = 2 * usual / (1 + usual)
     one_sided = np.where(has_yes, np.maximum(doubled, DEFAULT_THRESHOLD), doubled)
     least: FloatVector = np.where(has_yes & has_no, 0.0, one_sided)
     return least
+
+
+def cut_by_others(
+    goal: Goal, y_true: BoolMatrix, y_prob: FloatMatrix, judged: BoolMatrix, folds: IntVector
+) -> BoolMatrix:
+    """Cut every row where the goal puts the threshold on the rows of the other folds: it did not help to choose.
+
+    Parameters
+    ----------
+    y_true, judged : bool arrays, shape (n_transactions, n_labels)
+    y_prob : float32 array of the same shape
+        Out-of-fold probabilities.
+    folds : int64 array, shape (n_transactions,)
+        Rows of one description have one fold.
+
+    Returns
+    -------
+    y_pred, bool array, shape (n_transactions, n_labels); where the other folds cannot say, at 0.5.
+    """
+    y_pred = np.zeros(y_true.shape, dtype=np.bool_)
+    for fold in np.unique(folds).tolist():
+        out = folds == fold
+        curves = step_curves(y_true[~out], y_prob[~out], judged[~out])
+        solutions = [goal.solve(curve) for curve in curves]
+        values = [DEFAULT_THRESHOLD if each is None else each.threshold for each in solutions]
+        y_pred[out] = apply_thresholds(y_prob[out], values)
+    return y_pred
 
 
 def positive_groups(y_true: BoolMatrix, judged: BoolMatrix, groups: IntVector) -> IntVector:
@@ -211,6 +251,11 @@ def apply_thresholds(y_prob: FloatMatrix, thresholds: Sequence[float] | FloatVec
         return np.asarray(y_prob >= exact)
     # The smallest 32-bit number that reaches the threshold stands for it; the matrix stays at half the memory.
     return np.asarray(y_prob >= least_float32(exact))
+
+
+def _verdicts(y_true: BoolMatrix, judged: BoolMatrix) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Whether anybody said yes, and whether anybody said no, per label."""
+    return np.any(y_true & judged, axis=0), np.any(~y_true & judged, axis=0)
 
 
 def _solved(goal: Goal, curves: Sequence[StepCurve], n_positive: IntVector) -> FloatVector:
@@ -246,7 +291,21 @@ def _shared_logits(curves: Sequence[StepCurve]) -> FloatVector:
     return np.asarray(_SHARED_LOGITS[best[best.size // 2]] + falling)
 
 
-def _half_of_expected_f1(y_prob: FloatMatrix, judged: BoolMatrix) -> FloatVector:
+def _rise(cuts: FloatVector, y_true: BoolMatrix, y_prob: FloatMatrix, judged: BoolMatrix) -> float:
+    """How much higher all cuts, as logits, have to be for `MOST_ON_EVIDENCE` times the verdicts' tags at most."""
+    has_yes, has_no = _verdicts(y_true, judged)
+    counted = judged & (has_yes & has_no)
+    most = int(MOST_ON_EVIDENCE * np.count_nonzero(y_true & counted))
+    rows, labels = np.nonzero(apply_thresholds(y_prob, _sigmoid(cuts)) & counted)
+    if rows.size <= most:
+        return 0.0
+    above = np.sort(np.maximum(_logit(y_prob[rows, labels].astype(np.float64)) - cuts[labels], 0.0))
+    falls = above[-1 - most]
+    # Midway to the next one that stays, so that rounding flips neither.
+    return float((falls + above[above > falls].min(initial=falls + 0.1)) / 2)
+
+
+def half_of_expected_f1(y_prob: FloatMatrix, judged: BoolMatrix) -> FloatVector:
     """Half of the best F1 that a label's probabilities promise, kept off 0 and 1; NaN without a judged row."""
     halves = np.full(y_prob.shape[1], np.nan)
     for label in range(y_prob.shape[1]):
@@ -258,7 +317,7 @@ def _half_of_expected_f1(y_prob: FloatMatrix, judged: BoolMatrix) -> FloatVector
 
 
 def _logit(values: FloatVector) -> FloatVector:
-    inside = np.clip(values, 1e-6, 1 - 1e-6)
+    inside = np.clip(values, _CERTAIN, 1 - _CERTAIN)
     return np.asarray(np.log(inside / (1 - inside)))
 
 

@@ -11,6 +11,7 @@ from sklearn.metrics import f1_score
 from tagger.errors import SettingError
 from tagger.learning.goals import GRID, BestF, Fixed, Grid, LeastCost, PrecisionAtRecall, RecallAtPrecision
 from tagger.learning.metrics import score_labels
+from tagger.learning.step_curve import step_curves
 from tagger.learning.thresholds import (
     SHRINKAGE,
     BlendedChooser,
@@ -18,6 +19,7 @@ from tagger.learning.thresholds import (
     ShrunkChooser,
     apply_thresholds,
     choose_thresholds,
+    cut_by_others,
     parse_chooser,
 )
 
@@ -272,14 +274,108 @@ def best_expected_f1(scores):
     return max(2 * hits / (k + total) for k, hits in enumerate(accumulate(ordered), 1))
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_the_blend_lies_halfway_between_verdicts_and_half_of_the_best_expected_f1(seed):
-    y_true, y_prob, judged = several_labels(seed)
-    n_positive = np.array([40, 25, 12, 0, 0])
+def blend_without_cap(y_true, y_prob, judged, n_positive):
+    """A label without a judged row takes what the verdicts on others say."""
     by_verdicts = ShrunkChooser().choose(y_true, y_prob, judged, n_positive)
-    halves = [best_expected_f1(y_prob[judged[:, label], label]) / 2 for label in range(5)]
-    expected = sigmoid((logit(by_verdicts) + logit(np.array(halves))) / 2)
+    scores = [y_prob[seen, label] for label, seen in enumerate(judged.T)]
+    halves = [best_expected_f1(own) / 2 if own.size else by_verdicts[label] for label, own in enumerate(scores)]
+    return sigmoid(0.75 * logit(by_verdicts) + 0.25 * logit(np.clip(halves, 1e-4, 0.9)))
+
+
+def n_tags(y_prob, thresholds, judged):
+    return np.count_nonzero(apply_thresholds(y_prob, thresholds) & judged)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_blend_lies_a_quarter_of_the_way_from_verdicts_to_half_of_the_best_expected_f1(seed):
+    y_true, y_prob, judged = several_labels(seed)
+    y_prob = np.where(y_true, y_prob, y_prob / 2)  # told apart well enough for the right number of tags
+    n_positive = np.array([40, 25, 12, 0, 0])
+    expected = blend_without_cap(y_true, y_prob, judged, n_positive)
+    assert n_tags(y_prob, expected, judged & two_sided(y_true, judged)) <= 1.25 * np.count_nonzero(y_true & judged)
     assert BlendedChooser().choose(y_true, y_prob, judged, n_positive) == pytest.approx(expected, rel=1e-5)
+
+
+def two_sided(y_true, judged):
+    """The columns of labels that have judged rows of both kinds."""
+    return (y_true & judged).any(axis=0) & (~y_true & judged).any(axis=0)
+
+
+def contradictory(seed, n=200, n_labels=6):
+    """Scores that know the labels' frequency and little else, as of a head that found the same row judged both ways."""
+    rng = np.random.default_rng(seed)
+    share = np.geomspace(0.3, 0.02, n_labels)
+    y_true = rng.random((n, n_labels)) < share
+    y_prob = sigmoid(logit(share) + 0.4 * y_true + rng.normal(0, 0.5, y_true.shape)).astype(np.float32)
+    return y_true, y_prob, rng.random(y_true.shape) < 0.9
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_where_rows_would_get_too_many_tags_all_thresholds_rise_alike_and_no_further_than_they_have_to(seed):
+    y_true, y_prob, judged = contradictory(seed)
+    n_positive = np.count_nonzero(y_true & judged, axis=0)
+    before = blend_without_cap(y_true, y_prob, judged, n_positive)
+    most = 1.25 * np.count_nonzero(y_true & judged)
+    assert n_tags(y_prob, before, judged) > most
+    chosen = BlendedChooser().choose(y_true, y_prob, judged, n_positive)
+    rise = logit(chosen) - logit(before)
+    assert rise == pytest.approx(np.full(6, rise[0]), abs=1e-4)
+    # Every rise that makes a difference, one after the other.
+    above = logit(y_prob.astype(np.float64)) - logit(before)
+    enough = [each for each in np.unique(above[judged & (above > 0)]) if np.count_nonzero(above[judged] > each) <= most]
+    assert enough[0] < rise[0] < enough[1]
+    assert n_tags(y_prob, chosen, judged) == np.count_nonzero(above[judged] > enough[0])
+
+
+cells_of_labels = st.integers(1, 4).flatmap(
+    lambda n_labels: st.lists(
+        st.lists(
+            st.tuples(
+                st.one_of(st.sampled_from([0.0, 0.25, 0.5, 0.999, 1.0]), st.floats(0, 1, width=32)),
+                st.booleans(),
+                st.booleans(),
+            ),
+            min_size=n_labels,
+            max_size=n_labels,
+        ),
+        min_size=1,
+        max_size=25,
+    )
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(cells_of_labels, st.integers(0, 30))
+@example([[(0.3, place < 2, True)] for place in range(10)], 2)
+@example([[(1.0, place < 2, True)] for place in range(10)], 2)
+@example([[(0.9999995, place < 2, True)] for place in range(10)], 2)
+def test_rows_never_get_more_than_a_quarter_more_tags_than_their_verdicts_have_and_no_threshold_falls(cells, enough):
+    y_prob, y_true, judged = (
+        np.array([[cell[part] for cell in row] for row in cells], dtype=dtype)
+        for part, dtype in enumerate((np.float32, bool, bool))
+    )
+    n_positive = np.full(y_true.shape[1], enough)
+    chosen = BlendedChooser().choose(y_true, y_prob, judged, n_positive)
+    assert ((chosen > 0) & (chosen < 1)).all()
+    assert (chosen >= blend_without_cap(y_true, y_prob, judged, n_positive) - 1e-12).all()
+    counted = judged & two_sided(y_true, judged)
+    if not (y_prob[counted] > 1 - 2e-6).any():  # as certain as that, tags stay
+        assert n_tags(y_prob, chosen, counted) <= 1.25 * np.count_nonzero(y_true & counted)
+
+
+@pytest.mark.parametrize(("said_yes", "said_no"), [(True, False), (False, True), (False, False)])
+def test_a_label_without_both_verdicts_neither_raises_thresholds_nor_allows_more_tags(said_yes, said_no):
+    y_true, y_prob, judged = contradictory(0)
+    n_positive = np.count_nonzero(y_true & judged, axis=0)
+    alone = BlendedChooser().choose(y_true, y_prob, judged, n_positive)
+    one_more = np.ones(len(y_true))
+    chosen = BlendedChooser().choose(
+        np.column_stack([y_true, one_more == said_yes]),
+        np.column_stack([y_prob, one_more * 0.9]).astype(np.float32),
+        np.column_stack([judged, one_more == (said_yes or said_no)]),
+        np.append(n_positive, 0),
+    )
+    assert n_tags(y_prob, chosen[:-1], judged) == n_tags(y_prob, alone, judged)
 
 
 def test_half_of_the_best_expected_f1_is_the_best_threshold_where_probabilities_can_be_believed():
@@ -358,3 +454,44 @@ def test_what_the_head_says_of_every_row_alike_puts_a_tag_that_nobody_said_no_to
     y_true, y_prob, judged = lone((alike, n_yes, 0))
     chosen = choose_thresholds(y_true, y_prob, judged, np.arange(40), parse_chooser(chooser))
     assert chosen[1].value > alike
+
+
+# Cut by the other folds -----------------------------------------------------------------------------------------------
+
+GOALS = [BestF(), BestF(2), Grid(), RecallAtPrecision(0.6), PrecisionAtRecall(0.7), LeastCost(1, 3), Fixed(0.3)]
+
+
+@pytest.mark.parametrize("goal", GOALS, ids=lambda goal: goal.title)
+@pytest.mark.parametrize("seed", range(3))
+def test_cutting_by_the_others_equals_a_plain_loop(goal, seed):
+    y_true, y_prob, judged = several_labels(seed)
+    folds = np.random.default_rng(seed).integers(0, 5, len(y_true))
+    expected = np.zeros_like(y_true)
+    for row, label in np.ndindex(y_true.shape):
+        others = judged[:, label] & (folds != folds[row])
+        (curve,) = step_curves(*(part[others][:, [label]] for part in (y_true, y_prob, judged)))
+        solution = goal.solve(curve)
+        expected[row, label] = float(y_prob[row, label]) >= (0.5 if solution is None else solution.threshold)
+    assert np.array_equal(cut_by_others(goal, y_true, y_prob, judged, folds), expected)
+
+
+@pytest.mark.parametrize("goal", GOALS, ids=lambda goal: goal.title)
+def test_no_verdict_decides_about_its_own_fold(goal):
+    y_true, y_prob, judged = several_labels(1)
+    folds = np.random.default_rng(0).integers(0, 5, len(y_true))
+    before = cut_by_others(goal, y_true, y_prob, judged, folds)
+    for fold in range(5):
+        own = folds == fold
+        flipped, hidden = y_true ^ own[:, np.newaxis], judged & ~own[:, np.newaxis]
+        for after in (
+            cut_by_others(goal, flipped, y_prob, judged, folds),
+            cut_by_others(goal, y_true, y_prob, hidden, folds),
+        ):
+            assert np.array_equal(after[own], before[own])
+
+
+def test_where_the_other_folds_cannot_say_rows_are_cut_at_a_half():
+    y_true, y_prob, judged = columns([(0.3, True, True), (0.6, True, True), (0.2, False, True), (0.4, False, True)])
+    for folds in ([0, 0, 0, 0], [0, 0, 1, 0]):
+        y_pred = cut_by_others(RecallAtPrecision(0.1), y_true, y_prob, judged, np.array(folds))
+        assert y_pred[:2].ravel().tolist() == [False, True]
