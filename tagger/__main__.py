@@ -19,6 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
+from tagger.command_line import thresholds
 from tagger.config import CHECKOUT, Settings
 from tagger.errors import SettingError, TaggerError
 from tagger.learning.recipe import HeadSettings, Recipe, parse_features, parse_head
@@ -42,7 +43,6 @@ from tagger.services import (
     tables,
     training,
     tries,
-    tuning,
     why,
 )
 from tagger.services.encoding import Encoding
@@ -157,13 +157,9 @@ def parser() -> argparse.ArgumentParser:
         {"list": (), "show": ("run_id",), "compare": ("run_id", "with_run_id?"), "promote": ("run_id",)}
         | {"rollback": (), "note": ("run_id", "text"), "discard": ("run_id",)},
     )
-    thresholds = add("thresholds", _thresholds, "Show, change and save thresholds.")
-    for name, action in _actions(
-        thresholds, {"show": (), "set": ("label", "value"), "save": (), "history": ()}
-    ).items():
-        action.add_argument("--run", dest="run_id", metavar="ID")
-        if name == "save":
-            action.add_argument("--note", default="")
+    thresholds_command = add("thresholds", thresholds.run, "Show, change, save, compare and carry thresholds.")
+    for name, action in _actions(thresholds_command, thresholds.ACTIONS).items():
+        thresholds.add_options(name, action)
 
     command = add("queue", _queue, "List what to label next, and why.")
     command.add_argument("n_picks", type=_positive, nargs="?", default=queue.SIZE, metavar="N")
@@ -316,30 +312,6 @@ def _compare(store: Store, run_id: str, with_run_id: str | None) -> Result:
     }
 
 
-def _thresholds(options: argparse.Namespace, settings: Settings) -> Result:
-    store = Store(settings)
-    match options.action:
-        case "show":
-            return tuning.show(store, options.run_id)
-        case "set":
-            return tuning.set_draft(store, options.label, _share(options.value), options.run_id)
-        case "save":
-            return tuning.save_draft(store, note=options.note, run_id=options.run_id)
-        case _:
-            return {
-                "versions": [
-                    {
-                        "id": version.id,
-                        "run_id": version.run_id,
-                        "created_at": version.created_at.isoformat(timespec="seconds") + "Z",
-                        "author": version.author,
-                        "note": version.note,
-                    }
-                    for version in tuning.history(store, options.run_id)
-                ]
-            }
-
-
 def _queue(options: argparse.Namespace, settings: Settings) -> Result:
     store = Store(settings)
     found = {**queue.listed(store, options.n_picks, options.label), "note": ""}
@@ -449,7 +421,11 @@ def _recipe_options() -> _Parser:
         help="auto, or a sum of cls, mean, both, lexical, amount, date, account, names, starter, neighbors, plain",
     )
     group.add_argument("--head", default="auto", help="auto, logistic or feedforward")
-    group.add_argument("--thresholds", default="auto", help="auto, blended, shrunk, grid, exact or fixed:0.5")
+    group.add_argument(
+        "--thresholds",
+        default="auto",
+        help="auto, blended, shrunk, or a goal: f1, f2, precision>=0.95, recall>=0.8, cost:1:5, grid, exact, fixed:0.5",
+    )
     group.add_argument("--seed", type=int, default=0)
     group.add_argument(
         "--deep",
@@ -510,13 +486,6 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
     return value
-
-
-def _share(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise SettingError(f"{text!r} is no threshold.", hint="Give a number from 0 to 1.") from None
 
 
 def _print(stream: TextIO, result: Result | str, *, as_json: bool) -> None:

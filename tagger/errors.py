@@ -70,6 +70,12 @@ class BusyError(TaggerError):
     hint = "Wait until it has finished, or stop it."
 
 
+class ThresholdsFileError(TaggerError):
+    """A file is not what `tagger thresholds export` writes."""
+
+    hint = "Write one with `tagger thresholds export OUT`, and change only its thresholds."
+
+
 class CancelledError(TaggerError):
     """A person stopped the job."""
 

@@ -221,11 +221,8 @@ def _why_not(two: Pair, *, n_shared: int) -> str | None:
 
 def _thresholds(store: Store, bundle: Bundle) -> str:
     with store.db.read() as connection:
-        current = stored_runs.current(connection)
-        saved = stored_runs.threshold_versions(connection, bundle.run_id)
-    if bundle.run_id == current.run_id:
-        saved = [version for version in saved if version.id == current.threshold_version_id]
-    return f"version {saved[0].id}, saved by {saved[0].author}" if saved else "as trained"
+        version = stored_runs.standing(connection, bundle.run_id)
+    return "as trained" if version is None else f"version {version.id}, saved by {version.author}"
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from tagger.labels.labelset import find
 from tagger.learning.thresholds import apply_thresholds
-from tagger.services.inputs import context_of, group_hashes
+from tagger.services.inputs import context_of
 from tagger.services.store import Store
 from tagger.services.view import View
-from tagger.storage.runs import Bundle
+from tagger.storage.runs import STARTER, Bundle
 from tagger.transactions.merchant import GROUP_VERSION
 
 
@@ -55,7 +55,7 @@ def gather(store: Store, view: View, bundle: Bundle) -> Evidence:
         # No keys, or those of another version, say nothing about what was seen: then nothing counts as unseen.
         fresh = np.zeros(len(view.columns), dtype=bool)
     else:
-        seen = np.isin(group_hashes(view.columns.groups), seen_groups)
+        seen = np.isin(view.columns.group_hashes, seen_groups)
         fresh = judged.any(axis=1) & ~seen[view.columns.group_index]
     fresh[known_rows] = False
     matrix = store.predictions(bundle)
@@ -86,6 +86,13 @@ def gather(store: Store, view: View, bundle: Bundle) -> Evidence:
         groups=view.columns.group_index[rows].astype(np.int64),
         folds=folds,
     )
+
+
+def measured_on(run_id: str) -> str:
+    """What a run's evidence is, in words."""
+    if run_id == STARTER:
+        return "on reviewed transactions whose descriptions the starter never saw"
+    return "out of fold: each transaction scored by a head that never saw its description"
 
 
 def with_rejected(evidence: Evidence, view: View, bundle: Bundle) -> Evidence:

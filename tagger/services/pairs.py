@@ -129,8 +129,8 @@ class Pair:
         tagging = self.view.tagging
         if bundle.run_id != tagging.run_id:
             with self.store.db.read() as connection:
-                saved = runs.threshold_versions(connection, bundle.run_id)
-            used = replace(bundle, thresholds=saved[0].thresholds) if saved else bundle
+                version = runs.standing(connection, bundle.run_id)
+            used = bundle if version is None else replace(bundle, thresholds=version.thresholds)
             tagging = self.store.tagging_under(used, self.view.columns, self.view.labels)
         return None if tagging.n_waiting else replace(self.view, tagging=tagging).sources != ABSENT
 

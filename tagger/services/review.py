@@ -29,9 +29,9 @@ PAGE_SIZE = 50  # rows; what a person scrolls through before turning the page, p
 VALUES = {"yes": YES, "no": NO, "clear": NOT_JUDGED}
 _T = TypeVar("_T")
 EVERYTHING, OPEN, CONFIRMED_ONLY = "all", "open", "confirmed"
-# Why a row was judged: met while reviewing, asked for because it teaches most, drawn at random, or doubted and looked
-# at again.
-REVIEW, QUEUE, AUDIT, CHECK = "review", "queue", "audit", "check"
+# Why a row was judged: met while reviewing, asked for because it teaches most, drawn at random, doubted and looked at
+# again, or because it would flip with a threshold.
+REVIEW, QUEUE, AUDIT, CHECK, FLIP = "review", "queue", "audit", "check", "flip"
 
 
 @dataclass(frozen=True)
@@ -151,10 +151,11 @@ def apply(store: Store, operations: Sequence[Mapping[str, Any]]) -> tuple[list[s
     Parameters
     ----------
     operations : as the transaction list sends them, each with `operation` (an id that the sender chose) and `kind`
-        verdict: `transaction`, `value` yes, no or clear, and `label` (an id) or `new_label` (a name)
+        verdict: `transaction`, or several `transactions`, `value` yes, no or clear, and `label` (an id) or `new_label`
+            (a name)
         confirm: `transaction`, `present` (ids) and `new_labels` (names), exactly these labels present
         undo: `target`, another operation's id
-        and optionally `reason`: "queue", "audit" or "check" for a row that was asked for
+        and optionally `reason`: "queue", "audit", "check" or "flip" for a row that was asked for
         They come from a browser, so anything may be in them. One that is stored already is acknowledged again and
         changes nothing.
 
@@ -219,7 +220,7 @@ def _apply(store: Store, each: Mapping[str, Any], operation_id: str) -> None:
     if not operation_id or len(operation_id) > 64 or kind not in {"verdict", "confirm", "undo"}:
         raise TaggerError("This step cannot be read.", hint="Reload the page and try again.")
     reason = each.get("reason")
-    reason = str(reason) if reason in (QUEUE, AUDIT, CHECK) else REVIEW
+    reason = str(reason) if reason in (QUEUE, AUDIT, CHECK, FLIP) else REVIEW
     operation = Operation(operation_id, str(kind), store.settings.author, now(), reason)
     brings_labels = bool(each.get("new_label") or each.get("new_labels"))
     with store.db.write("judgements", *(("labels",) if brings_labels else ())) as connection:
@@ -229,13 +230,15 @@ def _apply(store: Store, each: Mapping[str, Any], operation_id: str) -> None:
         if kind == "undo":
             judgements.add_undo(connection, operation, str(each.get("target", "")))
             return
-        found = judgements.transaction_pk(connection, str(each.get("transaction", "")))
         if kind == "verdict":
             value = VALUES.get(str(each.get("value")))
-            if value is None:
+            named = _listed(each, "transactions", str) or [str(each.get("transaction", ""))]
+            if value is None or len(set(named)) != len(named):
                 raise TaggerError("This verdict cannot be read.", hint="Reload the page and try again.")
-            judgements.add_verdict(connection, operation, found, _label_id(connection, each), value)
+            pks = [judgements.transaction_pk(connection, public_id) for public_id in named]
+            judgements.add_verdicts(connection, operation, pks, _label_id(connection, each), value)
         else:
+            found = judgements.transaction_pk(connection, str(each.get("transaction", "")))
             counts_for = _counts_for(connection)
             chosen, names = _listed(each, "present", int), _listed(each, "new_labels", str)
             present = {counts_for[label_id] for label_id in chosen if label_id in counts_for}
@@ -259,7 +262,7 @@ def _label_id(connection: Connection, each: Mapping[str, Any]) -> int:
 def _listed(each: Mapping[str, Any], name: str, kind: type[_T]) -> Sequence[_T]:
     values = each.get(name, ())
     if not isinstance(values, list | tuple) or not all(type(value) is kind for value in values):
-        raise TaggerError("This confirmation cannot be read.", hint="Reload the page and try again.")
+        raise TaggerError("This step cannot be read.", hint="Reload the page and try again.")
     return values
 
 

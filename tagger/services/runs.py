@@ -149,7 +149,7 @@ def newest(store: Store) -> RunRow | None:
 
 
 def promote(store: Store, run_id: str) -> dict[str, Any]:
-    """Let a run tag transactions from now on, with its newest saved thresholds.
+    """Let a run tag transactions from now on, with the thresholds that stand for it (`storage.runs.standing`).
 
     Raises
     ------
@@ -160,11 +160,11 @@ def promote(store: Store, run_id: str) -> dict[str, Any]:
     with store.db.write("runs") as connection:
         if bundle.run_id not in {STARTER, *(run.id for run in runs.runs(connection))}:
             raise NotFoundError(f"There is no run {bundle.run_id!r}.", hint="List the runs: tagger runs list.")
-        versions = runs.threshold_versions(connection, bundle.run_id)
+        version = runs.standing(connection, bundle.run_id)
         runs.set_current(
             connection,
             bundle.run_id,
-            versions[0].id if versions else None,
+            None if version is None else version.id,
             author=store.settings.author,
             at=now(),
         )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -28,6 +28,8 @@ from tagger.storage.runs import STARTER, Bundle, CurrentRun
 
 if TYPE_CHECKING:
     from tagger.learning.endings import Ending
+
+T = TypeVar("T")
 
 ENCODERS_AT_ONCE = 2  # of runs that have their own: each takes as much memory as the one in use
 REBUILD_FROM = 10_000  # undone rows; above, reading everything again is simpler and as fast
@@ -56,6 +58,7 @@ class _Cache:
     matrices: dict[str, KeyedMatrix] = field(default_factory=dict)
     tuned: dict[str, Encoding] = field(default_factory=dict)
     endings: tuple[str, Recipe, tuple[str, ...], dict[int | None, Ending]] | None = None
+    derived: dict[str, tuple[tuple[object, ...], Any]] = field(default_factory=dict)
 
 
 class Store:
@@ -119,6 +122,20 @@ class Store:
             while len(known) >= ENCODERS_AT_ONCE:
                 known.pop(next(iter(known)))
             known[bundle.run_id] = encoding
+
+    def derived(self, name: str, made_from: tuple[object, ...], make: Callable[[], T]) -> T:
+        """What was made under this name last, if from these very objects; else it is made now.
+
+        Texts and numbers need only be equal. One of each name is kept: a screen that is drawn again and again pays for
+        what changed.
+        """
+        kept = self._cache.derived.get(name)
+        if kept is not None and len(kept[0]) == len(made_from) and all(map(_same, kept[0], made_from)):
+            made: T = kept[1]
+            return made
+        made = make()
+        self._cache.derived[name] = (made_from, made)
+        return made
 
     def endings(self, run_id: str, recipe: Recipe, label_ids: tuple[str, ...]) -> dict[int | None, Ending]:
         """Where the fits of a run ended, by the fold left out, for these labels.
@@ -310,6 +327,10 @@ class Store:
         with self.db.read() as connection:
             known = [run.id for run in runs.runs(connection)]
         return full_id("run", prefix, known, hint="List the runs: tagger runs list.")
+
+
+def _same(one: object, other: object) -> bool:
+    return one is other or (isinstance(one, str | int) and one == other)
 
 
 def full_id(thing: str, prefix: str, known: Collection[str], *, hint: str) -> str:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tagger.errors import MissingColumnError, NotFoundError, UnreadableFileError
+from tagger.errors import MissingColumnError, UnreadableFileError
 from tagger.labels.labelset import fold_name
 from tagger.learning.thresholds import apply_thresholds
 from tagger.services.exporting import kind_of, write
@@ -24,8 +24,8 @@ from tagger.services.inputs import Facts, context_of, distinct, facts_of_table, 
 from tagger.services.progress import Progress
 from tagger.services.store import Store, rejected_labels
 from tagger.services.tagging import model_of
-from tagger.services.tuning import in_use
-from tagger.storage import labels, runs
+from tagger.services.threshold_versions import thresholds_of
+from tagger.storage import labels
 from tagger.storage.runs import STARTER, Bundle
 from tagger.transactions.layout import ReadOptions
 from tagger.transactions.readers import Table, read_table
@@ -69,7 +69,7 @@ def tag_table(
     progress.stage("Reading the table")
     table = read_table(source, options)
     bundle = store.bundle(run_id or store.view().tagging.run_id)
-    thresholds = _thresholds(store, bundle, threshold_version)
+    thresholds = thresholds_of(store, bundle.run_id, threshold_version)
     facts = facts_of_table(table)
     y_prob, n_encoded = _predict(store, bundle, facts, progress)
     own, helped = _columns(store, bundle)
@@ -130,19 +130,6 @@ def _predict(store: Store, bundle: Bundle, facts: Facts, progress: Progress) -> 
     facts, tuned = facts.take(unique.first), store.tuned(bundle)
     inputs, n_encoded = gather_inputs(store.encoding, facts, features, progress, tuned=tuned)
     return model.probabilities(inputs)[unique.index], n_encoded
-
-
-def _thresholds(store: Store, bundle: Bundle, version_id: int | None) -> list[float]:
-    if version_id is None:
-        return list(in_use(store, bundle.run_id))
-    with store.db.read() as connection:
-        versions = {version.id: version for version in runs.threshold_versions(connection, bundle.run_id)}
-    if version_id not in versions:
-        raise NotFoundError(
-            f"The run {bundle.run_id!r} has no threshold version {version_id}.",
-            hint="List them: tagger thresholds history.",
-        )
-    return list(versions[version_id].thresholds)
 
 
 @dataclass(frozen=True)

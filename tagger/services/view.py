@@ -16,7 +16,7 @@ from tagger.labels.labelset import Label
 from tagger.labels.truth import NOT_JUDGED, YES, Truth
 from tagger.learning.memory import Memory, Remembered
 from tagger.learning.thresholds import apply_thresholds
-from tagger.services.inputs import Distinct, Facts, distinct
+from tagger.services.inputs import Distinct, Facts, distinct, group_hashes
 from tagger.transactions.merchant import group_key
 from tagger.transactions.text import fold_description, normalize_text
 
@@ -63,6 +63,11 @@ class Columns:
     @property
     def group_index(self) -> NDArray[np.int32]:
         return self._grouped[1]
+
+    @cached_property
+    def group_hashes(self) -> NDArray[np.uint64]:
+        """The hashes of `groups`, as runs keep those that they saw."""
+        return group_hashes(self.groups)
 
     @cached_property
     def _grouped(self) -> tuple[list[str], NDArray[np.int32]]:

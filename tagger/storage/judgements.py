@@ -51,14 +51,25 @@ def add_operation(connection: Connection, operation: Operation, target_seq: int 
 
 def add_verdict(connection: Connection, operation: Operation, transaction_pk: int, label_id: int, value: int) -> None:
     """One label of one transaction: YES, NO, or NOT_JUDGED to take it back."""
+    add_verdicts(connection, operation, [transaction_pk], label_id, value)
+
+
+def add_verdicts(
+    connection: Connection, operation: Operation, transaction_pks: Sequence[int], label_id: int, value: int
+) -> None:
+    """One label of several transactions in one step."""
     seq = add_operation(connection, operation)
     connection.execute(
-        insert(schema.judgements).values(
-            operation_seq=seq,
-            transaction_pk=transaction_pk,
-            label_id=label_id,
-            value=None if value == NOT_JUDGED else value,
-        )
+        insert(schema.judgements),
+        [
+            {
+                "operation_seq": seq,
+                "transaction_pk": pk,
+                "label_id": label_id,
+                "value": None if value == NOT_JUDGED else value,
+            }
+            for pk in transaction_pks
+        ],
     )
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Column, Connection, delete, insert, select, update
 
 from tagger.errors import BundleError, NotFoundError, SettingError
 from tagger.learning.recipe import Recipe
@@ -261,7 +261,13 @@ class RunRow:
 
 @dataclass(frozen=True)
 class ThresholdVersion:
-    """Saved thresholds of a run, in the order of its labels."""
+    """Saved thresholds of a run, in the order of its labels.
+
+    Attributes
+    ----------
+    metrics : what they scored when they were saved; None for versions of before that was kept.
+    goals : by label id as text, what each was chosen for, such as "precision>=0.95"; None where nobody said.
+    """
 
     id: int
     run_id: str
@@ -269,6 +275,8 @@ class ThresholdVersion:
     author: str
     note: str
     thresholds: tuple[float, ...]
+    metrics: dict[str, Any] | None
+    goals: dict[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -320,11 +328,25 @@ def discard_run(connection: Connection, run_id: str, at: datetime) -> None:
 
 
 def add_threshold_version(
-    connection: Connection, run_id: str, thresholds: Sequence[float], *, author: str, note: str, at: datetime
+    connection: Connection,
+    run_id: str,
+    thresholds: Sequence[float],
+    *,
+    author: str,
+    note: str,
+    at: datetime,
+    metrics: Mapping[str, Any] | None = None,
+    goals: Mapping[str, str] | None = None,
 ) -> int:
     inserted = connection.execute(
         insert(schema.threshold_versions).values(
-            run_id=run_id, created_at=at, author=author, note=note, thresholds=list(thresholds)
+            run_id=run_id,
+            created_at=at,
+            author=author,
+            note=note,
+            thresholds=list(thresholds),
+            metrics=None if metrics is None else dict(metrics),
+            goals=None if goals is None else dict(goals),
         )
     )
     return inserted_id(inserted)
@@ -336,10 +358,34 @@ def threshold_versions(connection: Connection, run_id: str) -> list[ThresholdVer
     rows = connection.execute(select(table).where(table.c.run_id == run_id).order_by(table.c.id.desc())).mappings()
     return [
         ThresholdVersion(
-            row["id"], row["run_id"], row["created_at"], row["author"], row["note"], tuple(row["thresholds"])
+            id=row["id"],
+            run_id=row["run_id"],
+            created_at=row["created_at"],
+            author=row["author"],
+            note=row["note"],
+            thresholds=tuple(row["thresholds"]),
+            metrics=row["metrics"],
+            goals=row["goals"],
         )
         for row in rows
     ]
+
+
+def standing(connection: Connection, run_id: str) -> ThresholdVersion | None:
+    """The thresholds that a run has in use, or would have if it were promoted; None: those it was trained with.
+
+    That is the newest version, unless that one was in use already: then whatever the run was last used with, so that
+    going back to an earlier version outlasts another run.
+    """
+    table = schema.current_runs
+    versions = {version.id: version for version in threshold_versions(connection, run_id)}
+    choices = [choice for _, choice in _choices(connection)]
+    used = [choice.threshold_version_id for choice in choices if choice.run_id == run_id]
+    newest = max(versions, default=None)
+    ever_used = connection.execute(select(table.c.threshold_version_id).where(table.c.run_id == run_id)).scalars()
+    if used and (choices[-1].run_id == run_id or newest in set(ever_used)):
+        newest = used[-1]
+    return None if newest is None else versions.get(newest)
 
 
 def current(connection: Connection, *, without: str | None = None) -> CurrentRun:
@@ -441,18 +487,34 @@ def notes(connection: Connection) -> dict[str, list[Note]]:
 
 def draft(connection: Connection, run_id: str, author: str) -> dict[str, float]:
     """Thresholds that were dragged but not saved, by label id."""
+    return _draft(connection, run_id, author, schema.drafts.c.thresholds)
+
+
+def draft_goals(connection: Connection, run_id: str, author: str) -> dict[str, str]:
+    """Goals that were given but not saved, by label id."""
+    return _draft(connection, run_id, author, schema.drafts.c.goals)
+
+
+def _draft(connection: Connection, run_id: str, author: str, column: Column[Any]) -> dict[str, Any]:
     table = schema.drafts
-    found = connection.execute(
-        select(table.c.thresholds).where((table.c.run_id == run_id) & (table.c.author == author))
-    ).scalar()
+    found = connection.execute(select(column).where((table.c.run_id == run_id) & (table.c.author == author))).scalar()
     return dict(found) if found else {}
 
 
-def set_draft(connection: Connection, run_id: str, author: str, thresholds: Mapping[str, float]) -> None:
+def set_draft(
+    connection: Connection,
+    run_id: str,
+    author: str,
+    thresholds: Mapping[str, float],
+    goals: Mapping[str, str] | None = None,
+) -> None:
+    """Keep what was dragged and given instead of what was kept before."""
     table = schema.drafts
     connection.execute(delete(table).where((table.c.run_id == run_id) & (table.c.author == author)))
-    if thresholds:
-        connection.execute(insert(table).values(run_id=run_id, author=author, thresholds=dict(thresholds)))
+    if thresholds or goals:
+        connection.execute(
+            insert(table).values(run_id=run_id, author=author, thresholds=dict(thresholds), goals=dict(goals or {}))
+        )
 
 
 def _plain(tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -157,6 +157,8 @@ threshold_versions = Table(
     Column("author", Text, nullable=False),
     Column("note", Text, nullable=False),
     Column("thresholds", JSON, nullable=False),  # in the order of the run's labels
+    Column("metrics", JSON(none_as_null=True)),  # what they scored when they were saved
+    Column("goals", JSON(none_as_null=True)),  # by label id as text: what each was chosen for, such as "f1"
 )
 
 # What a person wrote about a run. The newest note is shown; the older ones stay.
@@ -183,13 +185,14 @@ current_runs = Table(
     Column("returns_to", Integer),
 )
 
-# Thresholds that were dragged but not saved; they survive a reload.
+# Thresholds that were dragged but not saved, and goals given since; they survive a reload. By label id.
 drafts = Table(
     "drafts",
     metadata,
     Column("author", Text, primary_key=True),
     Column("run_id", String(64), primary_key=True),
     Column("thresholds", JSON, nullable=False),
+    Column("goals", JSON),
 )
 
 jobs = Table(

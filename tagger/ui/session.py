@@ -39,7 +39,6 @@ class Session:
     importing : the import that was started here, until its report is shown.
     n_uploads : imports from this tab; a new number empties the uploader.
     stage : of the running import, as the page that is shown knows it.
-    sliders : where this tab's thresholds stand, by label id.
     wanted : the setting that Experiments handed to Train, with its name there.
     """
 
@@ -50,7 +49,6 @@ class Session:
     importing: str | None = None
     n_uploads: int = 0
     stage: str = ""
-    sliders: dict[int, float] = field(default_factory=dict)
     wanted: tuple[str, Recipe] | None = None
 
     def enter(self, page: str) -> None:

@@ -11,13 +11,11 @@ from typing import NoReturn, cast
 import streamlit as st
 
 from tagger.labels.labelset import Label
-from tagger.services import review, tagging, tuning
+from tagger.services import review, tagging
 from tagger.services.progress import Progress
 from tagger.services.review import Row
-from tagger.services.tuning import Flips, Panel
 from tagger.storage.jobs import JobRow
 from tagger.storage.runs import STARTER
-from tagger.ui.components.threshold_panel import PanelLabel
 from tagger.ui.components.transaction_list import (
     Color,
     ListDay,
@@ -28,7 +26,7 @@ from tagger.ui.components.transaction_list import (
     Outcome,
     Source,
 )
-from tagger.ui.messages import callback, escape, user_errors
+from tagger.ui.messages import escape, user_errors
 from tagger.ui.session import Session
 
 SYMBOLS = {"GBP": "£", "USD": "$", "EUR": "€", "INR": "₹", "JPY": "¥", "ZAR": "R"}
@@ -117,25 +115,6 @@ def list_days(rows: Sequence[Row], *, tagging: bool = True) -> list[ListDay]:
 def store_operations(session: Session, operations: Sequence[Operation]) -> Outcome:
     """Put what the list sent on disk, and answer it."""
     return Outcome(*review.apply(session.store, operations))
-
-
-def panel_labels(panel: Panel) -> list[PanelLabel]:
-    """The current run's sliders."""
-    return [
-        PanelLabel(
-            id=each.label.id,
-            name=each.label.name,
-            color=each.label.color,
-            threshold=each.draft,
-            saved=each.saved,
-            optimum=each.optimum,
-            tuned=each.tuned,
-            note=each.note,
-            scores=each.scores,
-            truth=each.truth,
-        )
-        for each in panel.labels
-    ]
 
 
 def job_status(session: Session, kinds: Sequence[str]) -> JobRow | None:
@@ -249,98 +228,6 @@ def empty(title: str, text: str, *ways: tuple[str, str]) -> NoReturn:
 
 
 GET_STARTED = (("Upload a statement", "pages/upload.py"), ("Try the sample data", "pages/home.py"))
-
-
-def keeping_drafts(session: Session, panel: Panel) -> Callable[[dict[int, float]], None]:
-    """What to do when sliders are let go: store those that moved.
-
-    Moved means: differing from what this tab held before. Another tab may have moved others; and a second move can
-    come before the page was drawn again after the first.
-    """
-    session.sliders = panel.drafts
-
-    def keep(thresholds: dict[int, float]) -> None:
-        moved = {label_id: value for label_id, value in thresholds.items() if session.sliders.get(label_id) != value}
-        tuning.keep_draft(session.store, panel.run_id, moved)
-        session.sliders = dict(thresholds)
-
-    return callback(keep)
-
-
-def nothing_to_tune(panel: Panel) -> None:
-    """Why there is no number yet, where there is none."""
-    if not panel.labels:
-        empty("Nothing to tune yet", "Thresholds decide which tags transactions show.", *GET_STARTED)
-    if not panel.n_transactions:
-        st.info(
-            "Nothing to measure on yet: the starter is not scored on what it learned from. "
-            "Train a run of your own, or review transactions whose descriptions the starter never saw.",
-            icon=":material/info:",
-        )
-
-
-def below_sliders(panel: Panel) -> None:
-    """Why the numbers differ from those on Train, and the tags that the run in use has not learned yet."""
-    if panel.n_transactions and panel.run_id != STARTER:
-        st.caption(
-            "These scores can differ from those on the Train page: there each row is scored at thresholds that it did "
-            "not help to choose, and rows reviewed since the training are left out."
-        )
-    if panel.labels and panel.unknown:
-        names = ", ".join(panel.unknown[:10]) + (" …" if len(panel.unknown) > 10 else "")
-        st.caption(f"Not learned yet, so without a slider: {escape(names)}. Train a run that knows them.")
-
-
-def save_bar(session: Session, panel: Panel, flips: Flips) -> None:
-    """What saving would do, a note, and the button. Its height never changes."""
-    row = st.columns([4, 3, 2], vertical_alignment="center")
-    n_changed = panel.n_changed
-    if n_changed:
-        row[0].markdown(
-            f"**{n_changed} moved** · of all rows {counted(flips.n_transactions, 'transaction')} would change "
-            f"(+{flips.n_gained:,} −{flips.n_lost:,} tags)"
-        )
-    else:
-        row[0].markdown("All saved. Drag a slider to see what would change.")
-    note = f"note:{panel.run_id}:{panel.version_id}"  # a saved version begins with an empty one
-    row[1].text_input("Note", key=note, placeholder="Note (optional)", label_visibility="collapsed")
-    row[2].button(
-        "Save thresholds",
-        type="primary",
-        disabled=not n_changed,
-        width="stretch",
-        on_click=_save_thresholds,
-        args=(session, panel.run_id, note),
-    )
-
-
-@callback
-def _save_thresholds(session: Session, run_id: str, note: str) -> None:
-    # The stored draft, not the sliders as this button knew them: one may have been moved just before the click.
-    tuning.save_draft(session.store, note=st.session_state.get(note, ""), run_id=run_id)
-    st.toast("Thresholds saved and in use.", icon=":material/check:")
-
-
-def flip_list(flips: Flips) -> None:
-    """The transactions that move with the thresholds, the largest groups of equal descriptions first."""
-    if not flips.groups:
-        st.caption("No transaction gains or loses a tag.")
-        return
-    frame = {
-        "Rows": [flip.count for flip in flips.groups],
-        "Change": [("+ " if flip.gains else "− ") + flip.label.name for flip in flips.groups],
-        "Probability": [flip.probability for flip in flips.groups],
-        "Description": [flip.description for flip in flips.groups],
-    }
-    st.dataframe(
-        frame,
-        hide_index=True,
-        key="flips",
-        column_config={
-            "Rows": st.column_config.NumberColumn(width="small", format="localized"),
-            "Probability": st.column_config.NumberColumn(width="small", format="%.3f"),
-        },
-    )
 
 
 def confirm(question: str, consequences: str, button: str, action: Callable[[], object]) -> None:

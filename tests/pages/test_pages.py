@@ -118,7 +118,7 @@ def test_thresholds_say_why_their_scores_need_not_be_those_of_train_without_sayi
 def test_a_draft_survives_a_new_session_and_can_be_saved(opened, filled):
     panel = tuning.panel(filled)
     label_id = panel.labels[0].label.id
-    tuning.keep_draft(filled, panel.run_id, panel.saved | {label_id: 0.875})
+    tuning.move(filled, panel.run_id, panel.saved | {label_id: 0.875})
     page = opened("thresholds")
     save = next(button for button in page.button if button.label == "Save thresholds")
     assert not save.disabled

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import random
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from tagger.services.importing import Upload, import_files
 from tagger.services.inputs import group_hashes
 from tagger.services.progress import Progress
 from tagger.services.store import Store, now
+from tagger.services.view import ABSENT, View
 from tagger.storage import labels
 from tagger.storage.runs import Bundle, RunRow, add_run, write_bundle
 from tagger.transactions.layout import ReadOptions
@@ -129,6 +132,52 @@ def add_made_up_run(
     store.predictions(bundle).add(view.columns.inputs().keys, probabilities.astype(np.float32))
     runs.promote(store, bundle.run_id)
     return bundle
+
+
+def out_of_fold(
+    store: Store, y_prob: np.ndarray, *, rows: Sequence[int] | None = None, folds: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """What a run keeps of `rows` (default: all that are judged) that it learned from; `y_prob` is of every row.
+
+    Each was cut at 0.5.
+    """
+    view = store.view()
+    learned = sorted(view.judged_rows.tolist() if rows is None else rows)
+    groups = view.columns.group_index[learned]
+    seen = [view.columns.groups[group] for group in np.unique(groups).tolist()]
+    return {
+        "transaction_ids": np.array([list(bytes.fromhex(view.columns.ids[row])) for row in learned], dtype=np.uint8),
+        "seen_groups": np.unique(group_hashes(seen)),
+        "y_prob": y_prob[learned].astype(np.float32),
+        "y_pred": (y_prob[learned] >= 0.5).astype(np.uint8),
+        "folds": (groups % 5 if folds is None else folds).astype(np.int16),
+    }
+
+
+def scatter(store: Store) -> None:
+    """120 rows of 40 descriptions, 6 without one, three labels, some verdicts.
+
+    A made-up run says scores that often equal a threshold; they are 0.5, 0.3 and 0.7.
+    """
+    draw = random.Random(3)
+    ids = make_labels(store, "groceries", "fuel", "rent")
+    names = [f"SHOP {draw.randrange(40)}" for _ in range(120)] + [""] * 6
+    rows = [f"2024-03-{1 + number % 28:02d},{name},-{number}.00" for number, name in enumerate(names)]
+    import_csv(store, statement(*rows, header="date,description,amount"))
+    view = store.view()
+    scores = np.random.default_rng(0).choice(np.linspace(0, 1, 11), size=(len(view.columns.texts), 3))
+    add_made_up_run(store, scores, [0.5, 0.3, 0.7], ids)
+    for row in [*draw.sample(view.columns.ids, 15), view.columns.ids[-1]]:
+        if draw.random() < 0.3:
+            confirm(store, row, draw.sample(ids, 1))
+        else:
+            verdict(store, row, draw.choice(ids), draw.choice(["yes", "no"]))
+
+
+def shows(view: View, thresholds: Mapping[int, float]) -> np.ndarray:
+    """Which tags the whole view would show at other thresholds, by label id: the brute force."""
+    values = np.array([thresholds[label.id] for label in view.labels])
+    return replace(view, tagging=replace(view.tagging, thresholds=values)).sources != ABSENT
 
 
 class StopAt(Progress):

@@ -15,6 +15,7 @@ from tagger.services import importing, labelset, review
 from tagger.services.review import CONFIRMED_ONLY, EVERYTHING, OPEN, PAGE_SIZE, Filter
 from tagger.services.store import Store
 from tagger.services.view import ABSENT
+from tagger.storage import judgements
 
 PLAIN = "date,description,amount"
 
@@ -320,3 +321,81 @@ def test_text_that_no_database_can_hold_fails_alone(shop):
     good = {"operation": "good", "kind": "verdict", "transaction": row, "label": 2, "value": "no"}
     done, failed = review.apply(shop, [{"operation": "bad", "kind": "undo", "target": "zz\ud83d"}, good])
     assert (done, list(failed)) == (["good"], ["bad"])
+
+
+def test_one_verdict_on_several_rows_is_one_step_that_is_taken_back_as_one(shop):
+    ids = ids_by_description(shop)
+    verdict(shop, ids["SHELL"], 1, "no")
+    step = do(shop, kind="verdict", transactions=[ids["SHELL"], ids["TESCO"]], label=1, value="yes", reason="flip")
+    assert values(shop) == [[YES, NOT_JUDGED], [YES, NOT_JUDGED]]
+    assert n_operations(shop) == 2
+    undo(shop, step)
+    assert values(shop) == [[NOT_JUDGED, NOT_JUDGED], [NO, NOT_JUDGED]]
+
+
+def test_one_verdict_on_several_rows_can_bring_a_label_or_clear_one(shop):
+    rows = list(ids_by_description(shop).values())
+    do(shop, kind="verdict", transactions=rows, new_label="car", value="yes")
+    assert values(shop) == [[NOT_JUDGED, NOT_JUDGED, YES]] * 2
+    do(shop, kind="verdict", transactions=rows, label=3, value="clear")
+    assert values(shop) == [[NOT_JUDGED] * 3] * 2
+
+
+def test_a_step_on_several_rows_that_is_sent_again_changes_nothing(shop):
+    rows = list(ids_by_description(shop).values())
+    step = {"operation": "one", "kind": "verdict", "transactions": rows, "label": 1, "value": "yes"}
+    other = Store(shop.settings)
+    for store in (shop, other, shop):
+        assert review.apply(store, [step, step | {"transactions": rows[:1], "value": "no"}]) == (["one", "one"], {})
+    other.close()
+    assert n_operations(shop) == 1
+    assert values(shop) == [[YES, NOT_JUDGED]] * 2
+
+
+@pytest.mark.parametrize(
+    ("named", "why"),
+    [
+        (["TESCO", "gone"], "not there any more"),
+        (["TESCO", "TESCO"], "cannot be read"),
+        (["TESCO", 7], "cannot be read"),
+        (["TESCO", None], "cannot be read"),
+        ("TESCO", "cannot be read"),
+        (None, "cannot be read"),
+        ([], "not there any more"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("label", [{"label": 1}, {"new_label": "car"}], ids=str)
+def test_a_step_on_several_rows_of_which_one_makes_no_sense_stores_nothing(shop, named, why, label):
+    ids = ids_by_description(shop)
+    rows = [ids.get(each, each) for each in named] if isinstance(named, list) else named
+    done, failed = apply_one(shop, kind="verdict", transactions=rows, value="yes", **label)
+    assert (done, list(failed)) == ([], ["step"])
+    assert why in failed["step"]
+    assert n_operations(shop) == 0
+    assert values(shop) == [[NOT_JUDGED, NOT_JUDGED]] * 2
+    assert len(shop.view().labels) == 2
+
+
+def test_a_step_on_several_rows_that_fails_halfway_leaves_no_half(shop, monkeypatch):
+    rows = list(ids_by_description(shop).values())
+    whole = judgements.add_operation
+
+    def die(*given, **named):
+        whole(*given, **named)
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(judgements, "add_operation", die)
+        with pytest.raises(ZeroDivisionError):
+            apply_one(shop, kind="verdict", transactions=rows, label=1, value="yes")
+    assert n_operations(shop) == 0
+    assert values(shop) == [[NOT_JUDGED, NOT_JUDGED]] * 2
+    assert apply_one(shop, kind="verdict", transactions=rows, label=1, value="yes") == (["step"], {})
+    assert values(shop) == [[YES, NOT_JUDGED]] * 2
+
+
+def test_a_row_judged_because_it_would_flip_is_remembered_as_such(shop):
+    do(shop, kind="verdict", transactions=list(ids_by_description(shop).values()), label=1, value="yes", reason="flip")
+    with shop.db.read() as connection:
+        assert connection.exec_driver_sql("select reason from operations").scalars().all() == ["flip"]

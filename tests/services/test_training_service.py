@@ -19,7 +19,7 @@ from tagger.learning.model import Model
 from tagger.learning.names import label_text
 from tagger.learning.recipe import HeadSettings, Recipe, resolve
 from tagger.learning.thresholds import apply_thresholds, choose_thresholds, parse_chooser
-from tagger.services import doctor, home, importing, runs, training, tuning
+from tagger.services import doctor, home, importing, runs, threshold_versions, training, tuning
 from tagger.services.evidence import gather
 from tagger.services.gathering import training_set
 from tagger.services.inputs import context_of, gather_inputs, group_hashes, name_embeddings
@@ -154,7 +154,7 @@ def test_retraining_and_saving_thresholds_encode_nothing_again(taught):
     train(taught, recipe=replace(RECIPE, features="cls"), promote_it=True)
     runs.promote(taught, first["run_id"])
     before = taught.view()
-    version = tuning.save(taught, {1: 0.0, 2: 1.0})
+    version = threshold_versions.save(taught, {1: 0.0, 2: 1.0})
     after = taught.view()
     assert encoder.texts_encoded == encoded
     assert after.tagging.threshold_version_id == version != before.tagging.threshold_version_id
@@ -237,7 +237,7 @@ def test_a_run_whose_row_cannot_be_stored_is_not_left_on_disk(taught, monkeypatc
 
 def test_a_discarded_run_gives_way_to_the_one_before_it_with_its_thresholds(taught):
     first = train(taught, promote_it=True)["run_id"]
-    version = tuning.save(taught, {1: 0.7})
+    version = threshold_versions.save(taught, {1: 0.7})
     second = train(taught, promote_it=True)["run_id"]
     before = taught.view()
     assert before.tagging.run_id == second
@@ -289,9 +289,9 @@ def test_the_run_that_tags_after_a_discard_is_told_in_one_sentence(left, line):
 
 def test_promoting_again_brings_the_newest_thresholds_of_the_run(taught):
     first = train(taught, promote_it=True)["run_id"]
-    tuning.save(taught, {1: 0.7})
+    threshold_versions.save(taught, {1: 0.7})
     train(taught, promote_it=True)
-    version = tuning.save(taught, {1: 0.8}, run_id=first)
+    version = threshold_versions.save(taught, {1: 0.8}, run_id=first)
     assert taught.view().tagging.run_id != first
     runs.promote(taught, first)
     assert taught.view().tagging.threshold_version_id == version
@@ -315,10 +315,11 @@ def test_the_starter_is_only_measured_on_descriptions_it_never_saw(taught, tmp_p
     facts = other.view().columns.facts.take(other.view().judged_rows[-len(fresh) :])
     expected = model.probabilities(gather_inputs(other.encoding, facts, LOOKING_AT, Progress())[0])
     names = [name for _, name in starter.labels]
-    for each in panel.labels:
-        assert each.scores == pytest.approx(expected[:, names.index(each.label.name)], abs=1e-6)
-        assert each.truth.tolist() == [each.label.name == "groceries", each.label.name == "fuel"]
-        assert (each.tuned, each.optimum) == (False, None)
+    evidence = panel.board.evidence
+    for each, scores, truth in zip(panel.labels, evidence.y_prob.T, evidence.y_true.T, strict=True):
+        assert scores == pytest.approx(expected[:, names.index(each.label.name)], abs=1e-6)
+        assert truth.tolist() == [each.label.name == "groceries", each.label.name == "fuel"]
+        assert (each.best_f1, "too few to tune" in each.note) == (None, True)
     assert "never saw" in panel.measured_on
     other.close()
 
@@ -339,8 +340,8 @@ def test_removing_the_sample_leaves_nothing_of_it(store):
     own = ("2024-05-01,COFFEE,-1.00,fun", "2024-05-02,CINEMA,-2.00,fun", "2024-05-03,BAKER,-3.00,food")
     import_csv(store, statement(*own), "own.csv")
     of_sample = train(store, promote_it=True)["run_id"]
-    tuning.keep_draft(store, of_sample, {1: 0.3})
-    tuning.save(store, {1: 0.4})
+    tuning.move(store, of_sample, {1: 0.3})
+    threshold_versions.save(store, {1: 0.4})
     assert home.overview(store).n_sample == 42
     gone = importing.remove_sample(store)
     assert (gone["removed"], gone["runs_discarded"]) == (42, [of_sample])

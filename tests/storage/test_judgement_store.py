@@ -296,3 +296,16 @@ def test_one_version_of_the_label_set_is_stored_once(world):
     with world.write() as connection:
         assert labels.label_set_id(connection, [3, 1]) == labels.label_set_id(connection, [1, 3])
         assert labels.label_set_id(connection, [1]) != labels.label_set_id(connection, [1, 3])
+
+
+def test_one_verdict_on_several_transactions_is_one_operation_and_one_undo(world):
+    world.verdict("before", 2, "fuel", NO)
+    with world.write() as connection:
+        step = operation("several", "verdict")
+        judgements.add_verdicts(connection, step, [world.pks[2], world.pks[0]], world.labels["fuel"], YES)
+        assert judgements.known_operations(connection, ["several"]) == {"several"}
+        assert judgements.last_seq(connection) == 2
+    fuel = world.labels["fuel"]
+    assert world.counting() == [(2, fuel, NO), (2, fuel, YES), (0, fuel, YES)]
+    world.undo("back", "several")
+    assert world.counting() == [(2, fuel, NO)]

@@ -17,7 +17,7 @@ from sqlalchemy import create_engine
 from tagger.errors import TaggerError
 from tagger.storage import labels, runs
 from tagger.storage.database import MIGRATIONS, Database, migrate
-from tagger.storage.runs import CurrentRun
+from tagger.storage.runs import CurrentRun, ThresholdVersion
 from tagger.storage.schema import metadata
 
 
@@ -159,4 +159,59 @@ def test_labels_from_before_a_pair_could_be_kept_stay_and_can_be_kept(tmp_path):
         for is_kept, expected in ((True, {(1, 2)}), (False, set()), (True, {(1, 2)})):
             labels.keep_pair(connection, (2, 1), is_kept=is_kept, author="ada", at=datetime.fromisoformat(at))
             assert labels.kept_pairs(connection) == expected
+    assert db.check() == []
+
+
+def test_thresholds_saved_before_their_scores_were_kept_stay_in_use_without_any(tmp_path):
+    path = tmp_path / "tagger.db"
+    engine = create_engine(f"sqlite:///{path}")
+    migrate(engine, "0004")
+    engine.dispose()
+    connection = sqlite3.connect(path)
+    at = "2024-03-01 12:00:00.000000"
+    connection.execute("insert into runs values ('a', ?, 'ada', 0, '{}', null)", [at])
+    connection.execute(
+        "insert into threshold_versions values (1, 'a', ?, 'ada', 'mine', '[0.7, 0.30000000000000004]')", [at]
+    )
+    connection.execute("insert into current_runs values (1, 'a', 1, 'ada', ?, null)", [at])
+    connection.commit()
+    connection.close()
+    db = Database(path)
+    moment = datetime.fromisoformat(at)
+    with db.write() as connection:
+        assert runs.current(connection) == CurrentRun("a", 1)
+        assert runs.threshold_versions(connection, "a") == [
+            ThresholdVersion(1, "a", moment, "ada", "mine", (0.7, 0.1 + 0.2), metrics=None, goals=None)
+        ]
+        newer = runs.add_threshold_version(
+            connection, "a", [0.5, 0.5], author="ada", note="", at=moment, metrics={"micro": None}, goals={"1": "f1"}
+        )
+        first, second = runs.threshold_versions(connection, "a")
+        assert (first.id, first.metrics, first.goals) == (newer, {"micro": None}, {"1": "f1"})
+        assert (second.id, second.thresholds) == (1, (0.7, 0.1 + 0.2))
+    assert db.check() == []
+
+
+def test_sliders_that_were_moved_before_goals_were_kept_stay_where_they_are(tmp_path):
+    path = tmp_path / "tagger.db"
+    engine = create_engine(f"sqlite:///{path}")
+    migrate(engine, "0005")
+    engine.dispose()
+    connection = sqlite3.connect(path)
+    connection.execute("insert into drafts (run_id, author, thresholds) values ('a', 'ada', '{\"1\": 0.25}')")
+    connection.commit()
+    connection.close()
+    db = Database(path)
+    with db.write() as connection:
+        assert runs.draft(connection, "a", "ada") == {"1": 0.25}
+        assert runs.draft_goals(connection, "a", "ada") == runs.draft_goals(connection, "a", "bob") == {}
+        runs.set_draft(connection, "a", "ada", {"1": 0.5}, {"1": "f1"})
+        runs.set_draft(connection, "a", "bob", {}, {"2": "grid"})
+        assert (runs.draft(connection, "a", "ada"), runs.draft_goals(connection, "a", "ada")) == (
+            {"1": 0.5},
+            {"1": "f1"},
+        )
+        assert (runs.draft(connection, "a", "bob"), runs.draft_goals(connection, "a", "bob")) == ({}, {"2": "grid"})
+        runs.set_draft(connection, "a", "ada", {})
+        assert runs.draft_goals(connection, "a", "ada") == {}
     assert db.check() == []

@@ -387,6 +387,43 @@ def test_threshold_versions_are_kept_newest_first_and_to_the_last_bit(tmp_path):
     assert [each.id for each in found] == [two, one]
     assert found[1].thresholds == (0.1 + 0.2, 0.5)
     assert found[1].note == "first"
+    assert (found[1].metrics, found[1].goals) == (None, None)
+
+
+def test_a_version_keeps_what_it_scored_and_what_its_thresholds_were_chosen_for(tmp_path):
+    metrics = {"micro": {"f1": 0.1 + 0.2}, "macro": {"f1": None, "labels_scored": 0}}
+    goals = {"1": "precision>=0.95", "2": "by hand"}
+    db = Database(tmp_path / "tagger.db")
+    with db.write() as connection:
+        run(connection, "a", 1)
+        runs.add_threshold_version(connection, "a", [0.5], author="ada", note="", at=AT, metrics=metrics, goals=goals)
+    with db.read() as connection:
+        (found,) = runs.threshold_versions(connection, "a")
+    assert (found.metrics, found.goals) == (metrics, goals)
+
+
+@pytest.mark.parametrize(
+    ("steps", "stands"),
+    [
+        ("", 1),
+        ("a", None),
+        ("a b", 1),  # 1 was saved and never used: promoting a brings it
+        ("a a1 b2", 1),
+        ("a a1 a b2", None),  # gone back to those of the training, and that lasts
+        ("a a1 b2 a", None),
+        ("a a1 < b2", None),
+        ("b a1 <", 1),
+        ("b2 a1 b2 a < <", 1),
+        ("a a1 a b2 x:b", None),
+    ],
+)
+def test_the_thresholds_that_stand_for_a_run_are_its_newest_until_another_was_chosen_again(
+    history, tmp_path, steps, stands
+):
+    history(steps)
+    with Database(tmp_path / "tagger.db").read() as connection:
+        found = runs.standing(connection, "a")
+    assert (found and found.id) == stands
 
 
 def test_a_draft_belongs_to_one_person_and_one_run(tmp_path):

@@ -6,65 +6,115 @@ import struct
 import numpy as np
 import pytest
 
-from tagger.ui.components.threshold_panel import PanelLabel, digest_of, pack_body, pack_header
+from tagger.learning.calibration import Bin
+from tagger.ui.components.threshold_panel import (
+    Everywhere,
+    LabelCurve,
+    LabelState,
+    PanelState,
+    Ranges,
+    pack_curves,
+    read_actions,
+    state_data,
+)
+
+STEPS = np.arange(1001, 0, -1).astype(np.uint32)
 
 
-def a_label(number=7, *, scores=(0.25, 0.75, 0.5), truth=(True, True, False), **changes):
+def a_curve(number=7, *, scores=(0.25, 0.75, 0.5), truth=(True, True, False), **changes):
     fields = {
-        "name": "café",
-        "color": "green",
-        "threshold": 0.5,
-        "saved": 0.4,
-        "optimum": None,
-        "tuned": False,
-        "note": "too few",
-        "scores": np.array(scores, dtype=np.float32),
-        "truth": np.array(truth, dtype=bool),
+        "steps": STEPS,
+        "alone": STEPS // 2,
+        "edges": np.array([0.25, 0.5], dtype=np.float32),
+        "low": np.zeros((3, 2), dtype=np.float32),
+        "high": np.ones((3, 2), dtype=np.float32),
+        "bins": [Bin(0.1, 0.2, 0.15, 0.5, (0.25, 0.75), 4)],
     }
-    return PanelLabel(id=number, **(fields | changes))
+    scores, truth = np.array(scores, dtype=np.float32), np.array(truth, dtype=bool)
+    return LabelCurve(id=number, scores=scores, truth=truth, **(fields | changes))
 
 
-def header_of(labels):
-    base = {label.id: label.threshold for label in labels}
-    packed = pack_header(labels, measured_on="out-of-fold", sent_base=base, revision=3, digest="d")
+def a_state(*labels):
+    return PanelState(labels, "out of fold", 12, Everywhere(5, 3), Everywhere(4, 2))
+
+
+def unpack(packed):
     (length,) = struct.unpack_from("<I", packed)
-    assert len(packed) == 4 + length
-    return json.loads(packed[4:]), len(packed)
+    return json.loads(packed[4 : 4 + length]), packed[4 + length :]
 
 
-def test_support_and_judged_rows_are_counted_from_the_truth():
-    labels = [a_label(7), a_label(8, scores=(), truth=()), a_label(9, scores=[0.1] * 9, truth=[False] * 9)]
-    header, _ = header_of(labels)
-    assert [(label["support"], label["judged"]) for label in header["labels"]] == [(2, 3), (0, 0), (0, 9)]
+@pytest.mark.parametrize("key", ["a", "ab", "abc", "abcd", "東京"])
+def test_the_arrays_begin_on_a_boundary_of_four_bytes(key):
+    packed = pack_curves([a_curve()], key=key, digest="d")
+    header, arrays = unpack(packed)
+    assert header["key"] == key
+    assert (len(packed) - len(arrays)) % 4 == 0
 
 
-def test_the_header_names_what_the_browser_starts_from():
-    header, _ = header_of([a_label(optimum=0.65, tuned=True, note="")])
-    assert (header["revision"], header["digest"], header["measuredOn"]) == (3, "d", "out-of-fold")
-    (label,) = header["labels"]
-    assert {name: label[name] for name in ("id", "name", "threshold", "saved", "optimum", "tuned", "note")} == {
-        "id": 7, "name": "café", "threshold": 0.5, "saved": 0.4, "optimum": 0.65, "tuned": True, "note": "",
-    }  # fmt: skip
+def test_everything_that_is_drawn_arrives_label_by_label_of_each_kind():
+    curves = [a_curve(), a_curve(8, scores=np.linspace(0, 1, 9), truth=[*[False] * 8, True])]
+    header, arrays = unpack(pack_curves(curves, key="panel", digest="d"))
+    assert header["digest"] == "d"
+    assert [(label["id"], label["judged"], label["edges"]) for label in header["labels"]] == [(7, 3, 2), (8, 9, 2)]
+    assert header["labels"][0]["bins"][0]["interval"] == [0.25, 0.75]
 
-
-@pytest.mark.parametrize("name", ["a", "ab", "abc", "abcd", "東京"])
-def test_the_scores_begin_on_a_boundary_of_four_bytes(name):
-    _, size = header_of([a_label(name=name)])
-    assert size % 4 == 0
-
-
-def test_the_body_holds_all_scores_descending_then_the_truth_in_that_order():
-    labels = [a_label(), a_label(8, scores=np.linspace(0, 1, 9), truth=[*[False] * 8, True])]
-    body = pack_body(labels)
-    scores = np.frombuffer(body, dtype="<f4", count=12)
+    scores = np.frombuffer(arrays, dtype="<f4", count=12)
     assert scores[:3].tolist() == [0.75, 0.5, 0.25]
     assert scores[3:].tolist() == np.linspace(0, 1, 9, dtype=np.float32)[::-1].tolist()
+    counts = np.frombuffer(arrays, dtype="<u4", offset=48, count=4004).reshape(4, 1001)
+    assert np.array_equal(counts, [STEPS, STEPS, STEPS // 2, STEPS // 2])
+    bands = np.frombuffer(arrays, dtype="<f4", offset=48 + 4 * 4004, count=28).reshape(2, 14)
+    assert bands[1].tolist() == [0.25, 0.5, *[0] * 6, *[1] * 6]
     # One bit a row, the first row highest, each label from a byte of its own.
-    assert list(body[48:]) == [0b10100000, 0b10000000, 0]
+    assert list(arrays[48 + 4 * 4004 + 4 * 28 :]) == [0b10100000, 0b10000000, 0]
 
 
-def test_the_digest_tells_scores_and_truth_apart_but_not_thresholds():
-    label = a_label()
-    assert digest_of([label]) == digest_of([a_label(threshold=0.9, saved=0.1, name="fuel")])
-    others = [a_label(8), a_label(scores=(0.25, 0.75, 0.6)), a_label(truth=(True, False, False))]
-    assert len({digest_of([each]) for each in [label, *others]}) == 4
+def test_scores_and_truth_are_checked_before_they_are_sent():
+    nan = (np.nan, 0.5, 0.5)
+    for wrong in (a_curve(truth=(True, False)), a_curve(scores=(0.5, 1.5, 0.5)), a_curve(scores=nan)):
+        with pytest.raises(ValueError, match="label 7"):
+            pack_curves([wrong], key="panel", digest="d")
+
+
+def test_the_state_names_where_sliders_stand():
+    label = LabelState(
+        7, "café", "green", 0.5, 0.4, goal="f1", target=0.25, interval=Ranges(f1=(0.1, 0.2)), held_out=None
+    )
+    data = state_data(a_state(label), key="panel", digest="d", number=3, handled=["a"])
+    assert json.loads(json.dumps(data)) == data | {"labels": json.loads(json.dumps(data["labels"]))}
+    assert (data["digest"], data["number"], data["handled"], data["nRows"]) == ("d", 3, ["a"], 12)
+    assert data["shown"] == {"tags": 5, "untagged": 3}
+    (sent,) = data["labels"]
+    assert (sent["name"], sent["threshold"], sent["saved"], sent["goal"], sent["target"]) == (
+        "café",
+        0.5,
+        0.4,
+        "f1",
+        0.25,
+    )
+    assert sent["interval"] == {"precision": None, "recall": None, "f1": (0.1, 0.2)}
+
+
+def test_a_threshold_that_means_nothing_and_a_label_twice_are_refused():
+    with pytest.raises(ValueError, match="outside 0 to 1"):
+        state_data(a_state(LabelState(7, "a", "red", 1.5, 0.5)), key="k", digest="d", number=1, handled=[])
+    twice = [LabelState(7, name, "red", 0.5, 0.5) for name in "ab"]
+    with pytest.raises(ValueError, match="share an id"):
+        state_data(a_state(*twice), key="k", digest="d", number=1, handled=[])
+
+
+def test_what_a_browser_sends_is_taken_apart_before_it_is_believed():
+    sent = [
+        {"id": "a", "set": {"7": 0.5, "8": 1, "9": 1.5, "10": "0.5", "x": 0.5, "11": True, "12": None}},
+        {"id": "b", "goals": {"7": "f1", "8": 3, "y": "f1"}, "set": []},
+        {"set": {"7": 0.5}},
+        {"id": 3, "set": {"7": 0.5}},
+        "nonsense",
+        None,
+    ]
+    assert read_actions({"actions": sent}) == [
+        {"id": "a", "set": {"7": 0.5, "8": 1.0}, "goals": {}},
+        {"id": "b", "set": {}, "goals": {"7": "f1"}},
+    ]
+    for nothing in (None, {}, {"actions": None}, {"actions": {"id": "a"}}, [sent]):
+        assert read_actions(nothing) == []

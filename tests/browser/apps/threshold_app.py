@@ -6,12 +6,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
 
-from tagger.ui.components.threshold_panel import PanelLabel, threshold_panel
+from tagger.learning.calibration import calibration
+from tagger.learning.goals import AtMostPerMonth, BestF, Solution, parse_goal
+from tagger.learning.step_curve import StepCurve, least_float32, step_curves
+from tagger.learning.uncertainty import Uncertainty
+from tagger.ui.components.threshold_panel import (
+    Everywhere,
+    LabelCurve,
+    LabelState,
+    PanelState,
+    Ranges,
+    threshold_panel,
+)
 
 NAMES = [
     "groceries",
@@ -47,50 +58,70 @@ NAMES = [
 ]
 COLORS = ("green", "orange", "blue", "violet", "red", "yellow", "gray")
 DEFAULT = 0.5
+ALL_ROWS = 5  # times as many transactions as judged ones
+MEASURED_ON = "out of fold: each transaction scored by a head that never saw its description"
 
 
-def best_f1(scores: np.ndarray, truth: np.ndarray) -> float:
-    """Return the threshold midway below the score that gives the best F1."""
-    order = np.argsort(-scores, kind="stable")
-    ranked, right = scores[order].astype(float), np.cumsum(truth[order])
-    given = np.arange(1, ranked.size + 1)
-    last_of_tie = np.append(ranked[1:] != ranked[:-1], True)
-    f1 = np.where(last_of_tie, 2 * right / (given + truth.sum()), -1)
-    at = int(f1.argmax())
-    below = ranked[at + 1] if at + 1 < ranked.size else 0.0
-    return float((ranked[at] + below) / 2)
+@dataclass(frozen=True, eq=False)
+class Made:
+    """One label: its judged rows, and the probabilities of all transactions that the model decides."""
+
+    id: int
+    name: str
+    color: str
+    saved: float
+    best: float | None
+    note: str
+    scores: np.ndarray
+    truth: np.ndarray
+    everywhere: np.ndarray
+
+    @property
+    def curve(self) -> StepCurve:
+        (curve,) = step_curves(self.truth[:, None], self.scores[:, None], np.ones((self.truth.size, 1), dtype=bool))
+        return curve
+
+    def given(self, threshold: float) -> int:
+        return int(np.count_nonzero(self.everywhere.astype(np.float64) >= threshold))
+
+    def solve(self, goal: str) -> Solution | None:
+        if goal == "recommended":
+            return Solution(self.saved)
+        parsed = parse_goal(goal)
+        if isinstance(parsed, AtMostPerMonth):
+            return parsed.solve([self.everywhere])
+        return None if parsed.tunes and self.note else parsed.solve(self.curve)
 
 
-def generated(n_labels: int, n_rows: int, name: str = "") -> list[PanelLabel]:
+def generated(n_labels: int, n_rows: int, name: str = "") -> list[Made]:
     """Labels from common to rare; scores have ties, as equal descriptions give equal probabilities."""
     labels = []
     for index in range(n_labels):
         rng = np.random.default_rng(index)
         judged = n_rows if index % 3 else n_rows - 10 * (index % 7)
         support = max(2, int(judged * 0.3 * 0.87**index)) if index != 5 else 0
-        truth = np.zeros(judged, dtype=bool)
         if index == 9:  # nobody said no
             support = judged
+        truth = np.zeros(judged, dtype=bool)
         truth[:support] = True
         skill = 1.2 + (index * 7 % 11) / 5
         scores = 1 / (1 + np.exp(-(rng.normal(-1.6, 1, judged) + truth * rng.normal(skill, 1, judged))))
         scores = np.round(scores, 2 + index % 3).astype(np.float32)
         tuned = 10 <= support < judged
         saved = round(0.35 + 0.05 * (index % 5), 2) if tuned else DEFAULT
-        labels.append(
-            PanelLabel(
-                id=100 + index,
-                name=name if name and index == 1 else _name(index),
-                color=COLORS[index % len(COLORS)],
-                threshold=saved,
-                saved=saved,
-                optimum=best_f1(scores, truth) if tuned else None,
-                tuned=tuned,
-                note="" if tuned or support == judged else f"n = {support}: too few to tune, kept at {DEFAULT:.3f}",
-                scores=scores,
-                truth=truth,
-            )
+        made = Made(
+            id=100 + index,
+            name=name if name and index == 1 else _name(index),
+            color=COLORS[index % len(COLORS)],
+            saved=saved,
+            best=None,
+            note="" if tuned or support == judged else f"n = {support}: too few to tune, kept at {DEFAULT:.3f}",
+            scores=scores,
+            truth=truth,
+            everywhere=rng.choice(scores, ALL_ROWS * n_rows),
         )
+        best = BestF().solve(made.curve) if tuned else None
+        labels.append(Made(**{**vars(made), "best": None if best is None else best.threshold}))
     return labels
 
 
@@ -98,35 +129,141 @@ def _name(index: int) -> str:
     return NAMES[index] if index < len(NAMES) else f"{NAMES[index % len(NAMES)]} {index // len(NAMES) + 1}"
 
 
+def uncertainty(labels: list[Made]) -> Uncertainty:
+    """All labels side by side; rows that a label does not have are not judged for it."""
+    n_rows = max((label.truth.size for label in labels), default=0)
+    y_true, judged = np.zeros((2, n_rows, len(labels)), dtype=bool)
+    y_prob = np.zeros((n_rows, len(labels)), dtype=np.float32)
+    for column, label in enumerate(labels):
+        rows = slice(0, label.truth.size)
+        y_true[rows, column], judged[rows, column], y_prob[rows, column] = label.truth, True, label.scores
+    return Uncertainty(y_true, y_prob, judged, np.arange(n_rows), seed=0)
+
+
+def untagged(labels: list[Made], thresholds: dict[int, float]) -> int:
+    """Transactions that no label reaches, as if each row of all labels were one transaction."""
+    if not labels:
+        return 0
+    reached = [label.everywhere.astype(np.float64) >= thresholds[label.id] for label in labels]
+    return int(np.count_nonzero(~np.any(reached, axis=0)))
+
+
+def curves(labels: list[Made], known: Uncertainty) -> list[LabelCurve]:
+    if not labels:
+        return []
+    bands, found = known.bands(), []
+    grid = least_float32(np.arange(1001) / 1000)
+    has_it = [label.everywhere.astype(np.float64) >= label.saved for label in labels]
+    n_tags = np.sum(has_it, axis=0)
+    for place, label in enumerate(labels):
+        alone = label.everywhere[n_tags - has_it[place] == 0]
+        its = calibration(label.truth, label.scores, np.arange(label.truth.size))
+        found.append(
+            LabelCurve(
+                id=label.id,
+                scores=label.scores,
+                truth=label.truth,
+                steps=_reaching(label.everywhere, grid),
+                alone=_reaching(alone, grid),
+                edges=bands.edges[place],
+                low=bands.low[:, place],
+                high=bands.high[:, place],
+                best=None if label.best is None else tuple(bands.best[place].tolist()),
+                bins=its.bins,
+                gap=its.gap,
+                brier=its.brier,
+            )
+        )
+    return found
+
+
+def _reaching(scores: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    return (scores.size - np.searchsorted(np.sort(scores), grid)).astype(np.uint32)
+
+
+def panel_state(
+    labels: list[Made], known: Uncertainty, saved: dict, draft: dict, goals: dict, saved_goals: dict
+) -> PanelState:
+    ends = known.at(np.array([draft[label.id] for label in labels])) if labels else None
+    ranges = [] if ends is None else [Ranges(each.precision, each.recall, each.f1) for each in ends.labels]
+    states = []
+    for label, interval in zip(labels, ranges, strict=True):
+        solution = label.solve(goals.get(label.id, "recommended"))
+        states.append(
+            LabelState(
+                id=label.id,
+                name=label.name,
+                color=label.color,
+                threshold=draft[label.id],
+                saved=saved[label.id],
+                goal=goals.get(label.id, "recommended"),
+                saved_goal=saved_goals.get(label.id, "recommended"),
+                target=None if solution is None else solution.threshold,
+                best=label.best,
+                note=label.note,
+                given=label.given(draft[label.id]),
+                given_saved=label.given(saved[label.id]),
+                interval=interval,
+                held_out=0.5,
+            )
+        )
+    shown, before = (
+        Everywhere(sum(label.given(at[label.id]) for label in labels), untagged(labels, at)) for at in (draft, saved)
+    )
+    return PanelState(
+        labels=states,
+        measured_on=MEASURED_ON,
+        n_rows=labels[0].everywhere.size if labels else 0,
+        shown=shown,
+        shown_saved=before,
+        micro=Ranges() if ends is None else Ranges(ends.micro.precision, ends.micro.recall, ends.micro.f1),
+        macro=Ranges() if ends is None else Ranges(ends.macro.precision, ends.macro.recall, ends.macro.f1),
+    )
+
+
 def main() -> None:
     st.set_page_config(page_title="Thresholds", layout="wide")
     asked, state = st.query_params, st.session_state
-    labels = generated(int(asked.get("labels", "12")), int(asked.get("rows", "310")), asked.get("name", ""))
-    state.runs = state.get("runs", 0) + 1
-    saved = state.setdefault("saved_thresholds", {label.id: label.saved for label in labels})
-    draft = state.setdefault("draft", dict(saved))
+    if "labels" not in state:
+        state.labels = generated(int(asked.get("labels", "12")), int(asked.get("rows", "310")), asked.get("name", ""))
+        state.known = uncertainty(state.labels)
+        state.saved_thresholds = {label.id: label.saved for label in state.labels}
+        state.draft, state.goals, state.saved_goals = dict(state.saved_thresholds), {}, {}
+        state.runs = state.commits = 0
+    state.runs += 1
+    by_id = {label.id: label for label in state.labels}
 
-    def keep(thresholds: dict[int, float]) -> None:
-        state.commits = state.get("commits", 0) + 1
-        state.draft = thresholds
+    def act(actions: list) -> None:
+        for action in actions:
+            state.commits += 1
+            thresholds = {int(number): value for number, value in action["set"].items()}
+            for number, goal in action["goals"].items():
+                state.goals[int(number)] = goal
+                solution = by_id[int(number)].solve(goal)
+                if solution is not None:
+                    thresholds.setdefault(int(number), solution.threshold)
+            state.draft |= thresholds
 
     def save() -> None:
-        state.saved_thresholds = dict(state.draft)
+        state.saved_thresholds, state.saved_goals = dict(state.draft), dict(state.goals)
 
     def discard() -> None:
-        state.draft = dict(state.saved_thresholds)
+        state.draft, state.goals = dict(state.saved_thresholds), dict(state.saved_goals)
 
     st.title("Thresholds")
-    chosen = threshold_panel(
-        [replace(label, threshold=draft[label.id], saved=saved[label.id]) for label in labels],
-        measured_on="out of fold: each transaction scored by a head that never saw its description",
+    threshold_panel(
+        (state.labels,),
+        lambda: curves(state.labels, state.known),
+        lambda: panel_state(
+            state.labels, state.known, state.saved_thresholds, state.draft, state.goals, state.saved_goals
+        ),
         key="panel",
-        on_commit=keep,
+        on_actions=act,
     )
     with st.container(horizontal=True):
         st.button("Save thresholds", on_click=save)
         st.button("Discard draft", on_click=discard)
-    st.code(json.dumps({"runs": state.runs, "commits": state.get("commits", 0), "draft": draft, "chosen": chosen}))
+    st.code(json.dumps({"runs": state.runs, "commits": state.commits, "draft": state.draft, "goals": state.goals}))
 
 
 if __name__ == "__main__":

@@ -1,17 +1,19 @@
-"""The threshold panel: one slider and one curve per label, drawn by the browser while it is dragged.
+"""The threshold panel: one slider and one chart per label, drawn by the browser while it is dragged.
 
-Python sends every label's scores and truth once. The script beside this file counts from them, so the numbers
-under the pointer are the ones Python would compute; the server hears of a drag when it is released.
+Python sends every label's scores and truth once, and the scripts beside this file count from them, so the numbers under
+the pointer are the ones Python would compute. The server hears of a drag when it is released. What changes with each
+commit (thresholds in use, goals, intervals) comes through a second, invisible component, so that the curves, megabytes
+with many labels, stay where they are.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import struct
+import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +21,77 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
+from tagger.learning.calibration import Bin
+from tagger.learning.metrics import PRF, Macro
+
 _HERE = Path(__file__).parent
+# One module in several files: each uses what the ones before it define.
+SCRIPTS = tuple(_HERE / f"{name}.js" for name in ("numbers", "dom", "goals", "chart", "card", "panel"))
 
 _mount = st.components.v2.component(
     "transaction_tagger.threshold_panel",
     css=(_HERE / "threshold_panel.css").read_text(encoding="utf-8"),
-    js=(_HERE / "threshold_panel.js").read_text(encoding="utf-8"),
+    js="\n".join(path.read_text(encoding="utf-8") for path in SCRIPTS),
 )
+_mount_news = st.components.v2.component(
+    "transaction_tagger.threshold_news", js=(_HERE / "news.js").read_text(encoding="utf-8")
+)
+
+Ends = tuple[float, float]
+Action = Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
-class PanelLabel:
-    """One label's card.
+class LabelCurve:
+    """What one card draws.
 
-    `scores` are the probabilities of its n judged rows, float32, shape (n,), in any order; `truth`, bool, says which
-    of these rows carry the label. `threshold` is the working value, `saved` the one in force, `optimum` the tuned
-    proposal or None. `tuned` is False where there was too little evidence, and `note` says why. `color` is one of
-    Streamlit's names: red, orange, yellow, blue, green, violet, gray.
+    Attributes
+    ----------
+    scores, truth : float32 and bool (n_judged,), the judged rows' probabilities and verdicts, in any order.
+    steps : uint32 (1001,), how many transactions the model gives the label at thresholds 0, 0.001, … 1.
+    alone : uint32 (1001,), how many of them have no other tag.
+    edges, low, high : float (n_edges,), (3, n_edges), (3, n_edges): where precision, recall and F1 lie; NaN undefined.
+    best : between which thresholds the best F1 lies; None where there is none.
+    bins, gap, brier : as in `learning.calibration`.
+    """
+
+    id: int
+    scores: npt.NDArray[np.float32]
+    truth: npt.NDArray[np.bool_]
+    steps: npt.NDArray[np.uint32]
+    alone: npt.NDArray[np.uint32]
+    edges: npt.NDArray[np.float32]
+    low: npt.NDArray[np.float32]
+    high: npt.NDArray[np.float32]
+    best: Ends | None = None
+    bins: Sequence[Bin] = ()
+    gap: float | None = None
+    brier: float | None = None
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """95 % intervals of precision, recall and F1; None where undefined."""
+
+    precision: Ends | None = None
+    recall: Ends | None = None
+    f1: Ends | None = None
+
+
+@dataclass(frozen=True)
+class LabelState:
+    """Where one slider stands, and what it is to reach.
+
+    Attributes
+    ----------
+    color : one of Streamlit's names: red, orange, yellow, blue, green, violet, gray.
+    threshold, saved : the working value, and the one in force.
+    goal, saved_goal : what it is to reach, as written for `learning.goals`, and what it was saved with.
+    target : where it reaches its goal; None where nothing can tell.
+    best : the threshold with the best F1 on the curve; None where there is too little to tune on.
+    note : why it is not tuned, or does not reach its goal.
+    given, given_saved : how many transactions the model gives it at both thresholds.
+    interval : at the working value; held_out : F1 where the goal chose without the rows that it is measured on.
     """
 
     id: int
@@ -43,126 +99,175 @@ class PanelLabel:
     color: str
     threshold: float
     saved: float
-    optimum: float | None
-    tuned: bool
-    note: str
-    scores: npt.NDArray[np.float32]
-    truth: npt.NDArray[np.bool_]
+    goal: str = "recommended"
+    saved_goal: str = "recommended"
+    target: float | None = None
+    best: float | None = None
+    note: str = ""
+    given: int = 0
+    given_saved: int = 0
+    interval: Ranges = Ranges()
+    held_out: float | None = None
+
+
+@dataclass(frozen=True)
+class Everywhere:
+    """What all transactions show: tags, and rows without any."""
+
+    tags: int
+    untagged: int
+
+
+@dataclass(frozen=True)
+class PanelState:
+    """What changes with each commit.
+
+    Attributes
+    ----------
+    labels : in the order of the curves.
+    measured_on : where the scores come from, such as "out-of-fold"; shown beside the totals.
+    micro, macro : intervals of the totals at the working thresholds.
+    held_out : micro and macro scores with each row cut at thresholds chosen without it; `by_hand` counts the labels
+        that stand elsewhere than their goals, and are cut where they stand.
+    shown, shown_saved : at the working thresholds and at the saved ones, of `n_rows` transactions.
+    """
+
+    labels: Sequence[LabelState]
+    measured_on: str
+    n_rows: int
+    shown: Everywhere
+    shown_saved: Everywhere
+    micro: Ranges = Ranges()
+    macro: Ranges = Ranges()
+    held_out: tuple[PRF | Macro, PRF | Macro] | None = None
+    by_hand: int = 0
 
 
 @dataclass
-class _Sent:
-    """What the browser was last given under one key."""
+class _Memory:
+    """What a tab's browser was sent under one key, and which of its actions have been handled."""
 
+    made_from: tuple[object, ...]
     digest: str
     body: bytes
-    revision: int
-    base: dict[int, float]  # the thresholds the browser started this revision from
-    passed: dict[int, float]  # the working thresholds the page passed last time
+    handled: set[str]
+    number: int = 0
 
 
 def threshold_panel(
-    labels: Sequence[PanelLabel],
+    made_from: tuple[object, ...],
+    curves: Callable[[], Sequence[LabelCurve]],
+    state: Callable[[], PanelState],
     *,
-    measured_on: str,
     key: str,
-    on_commit: Callable[[dict[int, float]], None] | None = None,
-) -> dict[int, float] | None:
+    on_actions: Callable[[Sequence[Action]], None],
+) -> None:
     """Show the panel; numbers move while a slider is dragged, and release commits.
-
-    Dragging changes nothing the panel is given, so nothing is sent again after a commit. When the page passes
-    other working thresholds than the browser holds (a discarded draft, another run), the browser takes them.
 
     Parameters
     ----------
-    labels : one card each, in label-set order
-    measured_on : where the scores come from, such as "out-of-fold"; shown beside the totals
-    key : the component's key; two panels on a page need two
-    on_commit : called with every label's working threshold, by label id, before the page runs again
-
-    Returns
-    -------
-    Every label's working threshold by label id, or None as long as this panel has committed nothing.
+    made_from : what the curves were made from. As long as these are the same objects, the browser keeps what it has.
+    curves, state : asked for what to draw, after `on_actions` has run.
+    key : the component's key; two panels on a page need two.
+    on_actions : called with what a person did, each step once, before the page runs again. A step has `set`, thresholds
+        by label id as text, or `goals`, texts by label id as text, or both: then the thresholds are given as well.
 
     Raises
     ------
     ValueError
-        If scores and truth of a label differ in shape, a score or threshold is not a number from 0 to 1, or two
-        labels share an id.
+        If curves and states are not of the same labels, scores and truth of a label differ in shape, or a score or
+        threshold is not a number from 0 to 1.
     """
-    passed = {label.id: float(label.threshold) for label in labels}
-    if len(passed) != len(labels):
-        raise ValueError("two labels share an id")
-    sent = _sent(labels, passed, key)
+    memory = _memory(made_from, curves, key)
 
-    def commit() -> None:
-        committed = _committed(key, sent)
-        if committed is not None and on_commit is not None:
-            on_commit(committed)
+    def receive() -> None:
+        _deliver(st.session_state.get(key), memory, on_actions)
 
-    _mount(
-        key=key,
-        data=pack_header(
-            labels, measured_on=measured_on, sent_base=sent.base, revision=sent.revision, digest=sent.digest
-        )
-        + sent.body,
-        on_thresholds_change=commit,
+    result = _mount(key=key, data=memory.body, on_actions_change=receive)
+    # After a lost connection a new session starts with the browser's old state, and Streamlit calls no callback.
+    if _deliver(result, memory, on_actions):
+        st.rerun()
+    memory.number += 1
+    answered = [action["id"] for action in read_actions(result)]
+    _mount_news(
+        key=f"{key}:news",
+        data=state_data(state(), key=key, digest=memory.digest, number=memory.number, handled=answered),
     )
-    return _committed(key, sent)
 
 
-def _sent(labels: Sequence[PanelLabel], passed: dict[int, float], key: str) -> _Sent:
-    """Decide what the browser is given: the same as before, unless the page knows better."""
-    memory = f"{key}:sent"
-    sent: _Sent | None = st.session_state.get(memory)
-    digest = digest_of(labels)
-    if sent is None or sent.digest != digest:
-        sent = _Sent(digest, pack_body(labels), sent.revision + 1 if sent else 0, passed, passed)
-        st.session_state[memory] = sent
-        return sent
-    committed = _committed(key, sent)
-    held = sent.base if committed is None else committed
-    # A page may keep its draft after this call instead of in `on_commit`: then it still passes what it passed
-    # last time, which is no change of its own. A panel mounted anew holds nothing and takes what is passed.
-    if passed != held and (committed is None or passed != sent.passed):
-        sent.revision += 1
-        sent.base = passed
-    sent.passed = passed
-    return sent
+def read_actions(state: object) -> list[dict[str, Any]]:
+    """What the browser sent, in the order of the steps, without what has no id to answer it by or no sense.
+
+    It comes from a browser, so anything may be in it.
+    """
+    entries = state.get("actions") if isinstance(state, Mapping) else None
+    return [
+        {
+            "id": entry["id"],
+            "set": {name: float(value) for name, value in _part(entry, "set") if _is_share(value)},
+            "goals": {name: value for name, value in _part(entry, "goals") if isinstance(value, str)},
+        }
+        for entry in (entries if isinstance(entries, list) else [])
+        if isinstance(entry, Mapping) and isinstance(entry.get("id"), str)
+    ]
 
 
-def _committed(key: str, sent: _Sent) -> dict[int, float] | None:
-    """Return every working threshold as the browser committed it, or None if it did not since `sent.revision`."""
-    state = st.session_state.get(key)
-    value = state.get("thresholds") if isinstance(state, Mapping) else None
-    if not isinstance(value, Mapping) or value.get("revision") != sent.revision:
-        return None
-    changed = value.get("changed")
-    if not isinstance(changed, Mapping):
-        return None
-    thresholds = dict(sent.base)
-    for name, threshold in changed.items():
-        if str(name).isdecimal() and int(name) in thresholds and _is_share(threshold):
-            thresholds[int(name)] = float(threshold)
-    return thresholds
+def _part(entry: Mapping[str, Any], name: str) -> list[tuple[str, Any]]:
+    part = entry.get(name)
+    return [(key, value) for key, value in part.items() if str(key).isdecimal()] if isinstance(part, Mapping) else []
 
 
 def _is_share(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 
-def digest_of(labels: Sequence[PanelLabel]) -> str:
-    """Fingerprint of ids, scores and truth: as long as it is equal, the curves need not be sent again."""
-    digest = hashlib.blake2b(digest_size=12)
-    for label in labels:
-        digest.update(struct.pack("<qq", label.id, label.scores.size))
-        digest.update(np.ascontiguousarray(label.scores, dtype="<f4").data)
-        digest.update(np.ascontiguousarray(label.truth, dtype=np.bool_).data)
-    return digest.hexdigest()
+def _deliver(state: object, memory: _Memory, on_actions: Callable[[Sequence[Action]], None]) -> bool:
+    """Hand on what was not handled yet; whether there was anything."""
+    new = [action for action in read_actions(state) if action["id"] not in memory.handled]
+    if new:
+        on_actions(new)
+        # Only after the callback returned: steps that it could not take are delivered again.
+        memory.handled |= {action["id"] for action in new}
+    return bool(new)
 
 
-def pack_body(labels: Sequence[PanelLabel]) -> bytes:
-    """Pack all labels' scores, descending, as little-endian float32, then their truth in that order, one bit each."""
+def _memory(made_from: tuple[object, ...], curves: Callable[[], Sequence[LabelCurve]], key: str) -> _Memory:
+    memory: _Memory | None = st.session_state.get(f"{key}:memory")
+    if memory is None:
+        memory = st.session_state[f"{key}:memory"] = _Memory((), "", b"", set())
+    if not memory.digest or any(one is not other for one, other in zip(memory.made_from, made_from, strict=False)):
+        memory.made_from, memory.digest = made_from, uuid.uuid4().hex
+        memory.body = pack_curves(curves(), key=key, digest=memory.digest)
+    return memory
+
+
+def pack_curves(labels: Sequence[LabelCurve], *, key: str, digest: str) -> bytes:
+    """Pack what is drawn: the length of a header as uint32, the header as JSON padded to 4 bytes, then arrays.
+
+    These are, each for all labels: scores, descending; steps; alone; edges, low and high; and one bit of truth per
+    score.
+
+    Raises
+    ------
+    ValueError
+        If scores and truth of a label differ in shape, or a score is not a number from 0 to 1.
+    """
+    header = {
+        "key": key,
+        "digest": digest,
+        "labels": [
+            {
+                "id": label.id,
+                "judged": int(label.truth.size),
+                "edges": int(label.edges.size),
+                "best": label.best,
+                "bins": [asdict(each) for each in label.bins],
+                "gap": label.gap,
+                "brier": label.brier,
+            }
+            for label in labels
+        ],
+    }
     scores, truths = [], []
     for label in labels:
         if label.scores.ndim != 1 or label.scores.shape != label.truth.shape:
@@ -172,36 +277,58 @@ def pack_body(labels: Sequence[PanelLabel]) -> bytes:
         order = np.argsort(-label.scores, kind="stable")
         scores.append(label.scores[order].astype("<f4").tobytes())
         truths.append(np.packbits(label.truth[order].astype(np.bool_)).tobytes())
-    return b"".join([*scores, *truths])
+    text = json.dumps(header, ensure_ascii=False, allow_nan=False).encode()
+    padded = text.ljust(4 * math.ceil(len(text) / 4))
+    counts = [
+        each.astype("<u4").tobytes() for name in ("steps", "alone") for each in (getattr(x, name) for x in labels)
+    ]
+    bands = [each.astype("<f4").tobytes() for label in labels for each in (label.edges, label.low, label.high)]
+    return b"".join([struct.pack("<I", len(padded)), padded, *scores, *counts, *bands, *truths])
 
 
-def pack_header(
-    labels: Sequence[PanelLabel], *, measured_on: str, sent_base: Mapping[int, float], revision: int, digest: str
-) -> bytes:
-    """Pack what is shown beside the curves: its length as uint32, then JSON padded to a multiple of 4 bytes."""
-    for label in labels:
-        if not all(_is_share(value) for value in (label.threshold, label.saved, label.optimum) if value is not None):
+def state_data(state: PanelState, *, key: str, digest: str, number: int, handled: Sequence[str]) -> dict[str, Any]:
+    """The state in the shape that the component reads (plain JSON types).
+
+    Raises
+    ------
+    ValueError
+        If two labels share an id, or a threshold is not a number from 0 to 1.
+    """
+    if len({label.id for label in state.labels}) != len(state.labels):
+        raise ValueError("two labels share an id")
+    for label in state.labels:
+        values = (label.threshold, label.saved, label.target, label.best)
+        if not all(_is_share(value) for value in values if value is not None):
             raise ValueError(f"label {label.id} has a threshold outside 0 to 1")
-    header = {
-        "revision": revision,
+    return {
+        "key": key,
         "digest": digest,
-        "measuredOn": measured_on,
+        "number": number,
+        "handled": list(handled),
+        "measuredOn": state.measured_on,
+        "nRows": state.n_rows,
+        "shown": asdict(state.shown),
+        "shownSaved": asdict(state.shown_saved),
+        "intervals": {"micro": asdict(state.micro), "macro": asdict(state.macro)},
+        "heldOut": state.held_out and {"micro": asdict(state.held_out[0]), "macro": asdict(state.held_out[1])},
+        "byHand": state.by_hand,
         "labels": [
             {
                 "id": label.id,
                 "name": label.name,
                 "color": label.color,
-                "threshold": sent_base[label.id],
+                "threshold": float(label.threshold),
                 "saved": float(label.saved),
-                "optimum": None if label.optimum is None else float(label.optimum),
-                "tuned": bool(label.tuned),
+                "goal": label.goal,
+                "savedGoal": label.saved_goal,
+                "target": label.target,
+                "best": label.best,
                 "note": label.note,
-                "support": int(np.count_nonzero(label.truth)),
-                "judged": int(label.truth.size),
+                "given": label.given,
+                "givenSaved": label.given_saved,
+                "interval": asdict(label.interval),
+                "heldOut": label.held_out,
             }
-            for label in labels
+            for label in state.labels
         ],
     }
-    text = json.dumps(header, ensure_ascii=False, allow_nan=False).encode()
-    padded = text.ljust(4 * math.ceil(len(text) / 4))
-    return struct.pack("<I", len(padded)) + padded

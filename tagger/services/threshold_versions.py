@@ -1,0 +1,508 @@
+"""Versions of a run's thresholds: saving, history, differences, going back, and files that carry them elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tagger.errors import NotFoundError, SettingError, ThresholdsFileError
+from tagger.labels.labelset import fold_name
+from tagger.learning.metrics import score_labels
+from tagger.learning.thresholds import apply_thresholds
+from tagger.services.evidence import Evidence, gather, measured_on
+from tagger.services.exporting import write
+from tagger.services.scores import summary
+from tagger.services.store import Store, now
+from tagger.services.threshold_files import FORMAT, FORMAT_VERSION, Document, FileLabel, as_json, storable
+from tagger.services.view import View
+from tagger.storage import runs
+from tagger.storage.database import Connection
+from tagger.storage.runs import Bundle, ThresholdVersion
+
+AS_TRAINED = 0  # the thresholds that a run was trained with; saved versions are numbered from 1
+NAMES_SHOWN = 20  # of labels, in one sentence
+
+
+@dataclass(frozen=True)
+class Version:
+    """Thresholds that a run has or had.
+
+    Attributes
+    ----------
+    id : AS_TRAINED for those that the run was trained with.
+    created_at : UTC.
+    author : "" for the starter as it came.
+    thresholds : in the order of the run's labels.
+    metrics : what they scored when they were saved; None where that was not kept, and for those of the training, whose
+        scores were measured otherwise (thresholds chosen on other rows than those scored).
+    goals : by label id as text, what each was chosen for.
+    in_use : they decide now which tags transactions have.
+    n_changed : labels whose threshold differs from the version before; None for the first.
+    """
+
+    id: int
+    run_id: str
+    created_at: datetime
+    author: str
+    note: str
+    thresholds: tuple[float, ...]
+    metrics: dict[str, Any] | None
+    goals: dict[str, str] | None
+    in_use: bool
+    n_changed: int | None
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A run and what it can be measured on; `columns` holds for each label of the view its column in the run, or -1."""
+
+    view: View
+    bundle: Bundle
+    evidence: Evidence
+    columns: list[int]
+
+
+def save(
+    store: Store,
+    thresholds: Mapping[int, float],
+    *,
+    note: str = "",
+    goals: Mapping[str, str] | None = None,
+    run_id: str | None = None,
+) -> int:
+    """Store a new version of a run's thresholds with what they score, and, for the current run, use it.
+
+    Parameters
+    ----------
+    thresholds : by label id; labels left out keep what they have.
+    goals : by label id as text, what each threshold was chosen for; kept as it is.
+
+    Returns
+    -------
+    The version's number.
+
+    Raises
+    ------
+    SettingError
+        If a threshold is not between 0 and 1.
+    """
+    for value in thresholds.values():
+        check(value)
+    run = _run(store, run_id)
+    with store.db.write("runs") as connection:
+        version, _ = _add(store, connection, run, _by_column(run, thresholds), note=note, goals=goals)
+    return version
+
+
+def save_draft(store: Store, *, note: str = "", run_id: str | None = None) -> dict[str, Any]:
+    """Save what was moved, and the goals that were given, as a new version of the run's thresholds."""
+    run = _run(store, run_id)
+    with store.db.write("runs") as connection:
+        draft = runs.draft(connection, run.bundle.run_id, store.settings.author)
+        standing = runs.standing(connection, run.bundle.run_id)
+        saved = {} if standing is None else standing.goals or {}
+        goals = saved | runs.draft_goals(connection, run.bundle.run_id, store.settings.author)
+        moved = _by_column(run, {int(label_id): value for label_id, value in draft.items()})
+        version, n_changed = _add(store, connection, run, moved, note=note, goals=goals or None)
+    return {"run_id": run.bundle.run_id, "threshold_version_id": version, "changed": n_changed}
+
+
+def in_use(store: Store, run_id: str) -> Sequence[float]:
+    """A run's thresholds now, in the order of its labels: those in use, or those that promoting it would bring."""
+    return thresholds_of(store, run_id, None)
+
+
+def thresholds_of(store: Store, run_id: str, version_id: int | None) -> list[float]:
+    """One version's thresholds, or without a number those in use, in the order of the run's labels.
+
+    Raises
+    ------
+    NotFoundError
+        If the run has no such version.
+    """
+    bundle = store.bundle(run_id)
+    with store.db.read() as connection:
+        if version_id is None:
+            return list(_standing(connection, bundle))
+        return list(_version(connection, bundle, version_id)[1])
+
+
+def history(store: Store, run_id: str | None = None) -> list[Version]:
+    """Every version of a run's thresholds, newest first; the last one is what the run was trained with."""
+    bundle = _bundle(store, run_id)
+    with store.db.read() as connection:
+        current = runs.current(connection)
+        saved = runs.threshold_versions(connection, bundle.run_id)
+        trained = next((run for run in runs.runs(connection) if run.id == bundle.run_id), None)
+    used = current.threshold_version_id or AS_TRAINED if current.run_id == bundle.run_id else None
+    values = [version.thresholds for version in saved] + [bundle.thresholds]
+    versions = [
+        Version(
+            id=version.id,
+            run_id=version.run_id,
+            created_at=version.created_at,
+            author=version.author,
+            note=version.note,
+            thresholds=version.thresholds,
+            metrics=version.metrics,
+            goals=version.goals,
+            in_use=version.id == used,
+            n_changed=_n_different(before, after),
+        )
+        for version, (after, before) in zip(saved, pairwise(values), strict=True)
+    ]
+    as_trained = Version(
+        id=AS_TRAINED,
+        run_id=bundle.run_id,
+        created_at=trained.created_at if trained else datetime.fromisoformat(bundle.created_at).replace(tzinfo=None),
+        author=trained.author if trained else "",
+        note="",
+        thresholds=bundle.thresholds,
+        metrics=None,
+        goals=None,
+        in_use=used == AS_TRAINED,
+        n_changed=None,
+    )
+    return [*versions, as_trained]
+
+
+def diff(store: Store, before: int, after: int, run_id: str | None = None) -> dict[str, Any]:
+    """Where two versions differ, and what each scores.
+
+    Returns
+    -------
+    `labels` with their thresholds before and after; for each version `saved`, what it scored when it was saved (None
+    where that was not kept), and `now`: both on the same transactions, which alone compares them.
+
+    Raises
+    ------
+    NotFoundError
+        If the run has no such version.
+    """
+    bundle = _bundle(store, run_id)
+    with store.db.read() as connection:
+        versions = [_version(connection, bundle, version_id) for version_id in (before, after)]
+    run = _run(store, bundle.run_id)
+    (first, was), (second, is_now) = versions
+    names = [name for _, name in _labels(store, run)]
+    return {
+        "run_id": bundle.run_id,
+        "labels": [
+            {"label": name, "before": low, "after": high}
+            for name, low, high in zip(names, was, is_now, strict=True)
+            if low != high
+        ],
+        "before": {"id": before, "saved": first and first.metrics, "now": _measured(run, was)},
+        "after": {"id": after, "saved": second and second.metrics, "now": _measured(run, is_now)},
+    }
+
+
+def go_back(store: Store, version_id: int, run_id: str | None = None) -> dict[str, Any]:
+    """Use an earlier version again: one more choice, which can be taken back like any other; nothing is rewritten.
+
+    Moved sliders that were not saved are let go.
+
+    Raises
+    ------
+    NotFoundError
+        If the run has no such version.
+    SettingError
+        If the run is not the current one.
+    """
+    bundle = _bundle(store, run_id)
+    author = store.settings.author
+    with store.db.write("runs") as connection:
+        version, values = _version(connection, bundle, version_id)
+        if bundle.run_id != runs.current(connection).run_id:
+            raise SettingError(
+                f"The run {bundle.run_id} is not in use, so its thresholds cannot be.",
+                hint=f"Promote it first: tagger runs promote {bundle.run_id}.",
+            )
+        before = _standing(connection, bundle)
+        runs.set_current(connection, bundle.run_id, None if version is None else version.id, author=author, at=now())
+        runs.set_draft(connection, bundle.run_id, author, {})
+    return {"run_id": bundle.run_id, "threshold_version_id": version_id, "changed": _n_different(before, values)}
+
+
+def export(store: Store, version_id: int | None = None, run_id: str | None = None) -> dict[str, Any]:
+    """A version as plain values that `apply` takes, by default the one in use.
+
+    Raises
+    ------
+    NotFoundError
+        If the run has no such version.
+    """
+    bundle = _bundle(store, run_id)
+    if version_id is None:
+        with store.db.read() as connection:
+            standing = runs.standing(connection, bundle.run_id)
+        version_id = AS_TRAINED if standing is None else standing.id
+    version = next((each for each in history(store, bundle.run_id) if each.id == version_id), None)
+    if version is None:
+        raise _no_version(bundle, version_id)
+    view = store.view()
+    goals = version.goals or {}
+    ids = _label_ids(store, bundle, view, store.label_columns(bundle, view.labels))
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "run_id": bundle.run_id,
+        "version": version.id,
+        "created_at": stamp(version.created_at),
+        "author": version.author,
+        "note": version.note,
+        "labels": [
+            {"label": name, "threshold": threshold, "goal": goals.get(str(label_id))}
+            for (_, name), threshold, label_id in zip(bundle.labels, version.thresholds, ids, strict=True)
+        ],
+        "metrics": version.metrics,
+    }
+
+
+def export_file(store: Store, path: Path, version_id: int | None = None, run_id: str | None = None) -> dict[str, Any]:
+    """Write a version to a file, packed where its name ends in .gz.
+
+    Raises
+    ------
+    NotFoundError
+        If the run has no such version.
+    UnreadableFileError
+        If the file cannot be written.
+    """
+    document = export(store, version_id, run_id)
+    write(path, as_json(document))
+    return {
+        "run_id": document["run_id"],
+        "threshold_version_id": document["version"],
+        "labels": len(document["labels"]),
+        "file": str(path),
+    }
+
+
+def apply(store: Store, document: Document, *, note: str = "") -> dict[str, Any]:
+    """Make a new version of the current run's thresholds from a file, and use it.
+
+    Labels are met by folded name: in a file of this run by the names that it knows them by, else by those of now.
+    Labels that the file does not name keep what they have.
+
+    Parameters
+    ----------
+    note : default: which file it came from.
+
+    Returns
+    -------
+    `changed` counts the labels whose threshold differs now; `unknown` names what the run does not know and `kept` what
+    the file does not name; `warnings` are sentences.
+
+    Raises
+    ------
+    ThresholdsFileError
+        If the run knows none of the file's labels, or the file names one twice; nothing is stored then.
+    """
+    run = _run(store, None)
+    given, unknown = _met(run, document)
+    labels = _labels(store, run)
+    with store.db.write("runs") as connection:
+        version, n_changed = _add(
+            store,
+            connection,
+            run,
+            {column: each.threshold for column, each in given.items()},
+            note=note or f"from {document.name}",
+            goals=_goals_with(connection, run.bundle, given, [label_id for label_id, _ in labels]),
+        )
+    warnings = []
+    if document.run_id != run.bundle.run_id:
+        warnings.append(
+            f"{document.name} comes from the run {document.run_id}: its thresholds were chosen for other scores. "
+            "Its labels were met by name."
+        )
+    if unknown:
+        warnings.append(f"The run does not know these labels of {document.name}: {_some(unknown)}.")
+    return {
+        "run_id": run.bundle.run_id,
+        "threshold_version_id": version,
+        "changed": n_changed,
+        "unknown": unknown,
+        "kept": [name for column, (_, name) in enumerate(labels) if column not in given],
+        "warnings": warnings,
+    }
+
+
+def check(value: float) -> None:
+    """Refuse what is no threshold.
+
+    Raises
+    ------
+    SettingError
+        If it is not between 0 and 1.
+    """
+    if not 0 <= value <= 1:
+        raise SettingError(f"A threshold of {value} means nothing.", hint="Give a number from 0 to 1.")
+
+
+def stamp(at: datetime) -> str:
+    """A time (UTC) as the command line and files give it."""
+    return at.isoformat(timespec="seconds") + "Z"
+
+
+def _bundle(store: Store, run_id: str | None) -> Bundle:
+    return store.bundle(run_id or store.view().tagging.run_id)
+
+
+def _run(store: Store, run_id: str | None) -> _Run:
+    view = store.view()
+    bundle = store.bundle(run_id or view.tagging.run_id)
+    return _Run(view, bundle, gather(store, view, bundle), store.label_columns(bundle, view.labels))
+
+
+def _by_column(run: _Run, thresholds: Mapping[int, float]) -> dict[int, float]:
+    """Thresholds by label id as thresholds by column of the run; labels that it does not know are left out."""
+    return {
+        column: float(thresholds[label.id])
+        for label, column in zip(run.view.labels, run.columns, strict=True)
+        if column >= 0 and label.id in thresholds
+    }
+
+
+def _add(
+    store: Store,
+    connection: Connection,
+    run: _Run,
+    moved: Mapping[int, float],
+    *,
+    note: str,
+    goals: Mapping[str, str] | None,
+) -> tuple[int, int]:
+    """Store the run's thresholds with these columns moved; the version's number and how many of them changed.
+
+    What is not moved is read within the same transaction, so that two people who save at once both keep their labels.
+    """
+    run_id, author = run.bundle.run_id, store.settings.author
+    before = _standing(connection, run.bundle)
+    values = list(before)
+    for column, value in moved.items():
+        values[column] = value
+    version = runs.add_threshold_version(
+        connection,
+        run_id,
+        values,
+        author=author,
+        note=storable(note),
+        at=now(),
+        metrics=_measured(run, values),
+        goals=goals,
+    )
+    if run_id == runs.current(connection).run_id:
+        runs.set_current(connection, run_id, version, author=author, at=now())
+    runs.set_draft(connection, run_id, author, {})
+    return version, _n_different(before, values)
+
+
+def _measured(run: _Run, thresholds: Sequence[float]) -> dict[str, Any]:
+    """What thresholds, in the order of the run's labels, score on its evidence as it is now."""
+    evidence = run.evidence
+    y_pred = apply_thresholds(evidence.y_prob, [thresholds[column] for column in evidence.own_columns.tolist()])
+    return {
+        **summary(score_labels(evidence.y_true, y_pred, evidence.judged)),
+        "n_transactions": int(evidence.rows.size),
+        "tags_given": int(np.count_nonzero(y_pred)),
+        "measured_on": measured_on(run.bundle.run_id),
+    }
+
+
+def _standing(connection: Connection, bundle: Bundle) -> tuple[float, ...]:
+    version = runs.standing(connection, bundle.run_id)
+    return bundle.thresholds if version is None else version.thresholds
+
+
+def _version(
+    connection: Connection, bundle: Bundle, version_id: int
+) -> tuple[ThresholdVersion | None, tuple[float, ...]]:
+    """A version of the run, None for those that it was trained with, and its thresholds."""
+    if version_id == AS_TRAINED:
+        return None, bundle.thresholds
+    for version in runs.threshold_versions(connection, bundle.run_id):
+        if version.id == version_id:
+            return version, version.thresholds
+    raise _no_version(bundle, version_id)
+
+
+def _no_version(bundle: Bundle, version_id: int) -> NotFoundError:
+    return NotFoundError(
+        f"The run {bundle.run_id!r} has no threshold version {version_id}.",
+        hint="List them: tagger thresholds history.",
+    )
+
+
+def _n_different(before: Sequence[float], after: Sequence[float]) -> int:
+    return sum(was != is_now for was, is_now in zip(before, after, strict=True))
+
+
+def _labels(store: Store, run: _Run) -> list[tuple[int | None, str]]:
+    """For each column of the run the label's id and name in the store as it is now."""
+    names = [name for _, name in run.bundle.labels]
+    for label, column in zip(run.view.labels, run.columns, strict=True):
+        if column >= 0:
+            names[column] = label.name
+    return list(zip(_label_ids(store, run.bundle, run.view, run.columns), names, strict=True))
+
+
+def _label_ids(store: Store, bundle: Bundle, view: View, columns: Sequence[int]) -> list[int | None]:
+    """For each column of the run the label's id in the store; None for labels that only another store has."""
+    is_own = bundle.store_id == store.db.store_id
+    ids: list[int | None] = [label_id if is_own else None for label_id, _ in bundle.labels]
+    for label, column in zip(view.labels, columns, strict=True):
+        if column >= 0:
+            ids[column] = label.id
+    return ids
+
+
+def _met(run: _Run, document: Document) -> tuple[dict[int, FileLabel], list[str]]:
+    """The file's labels by column of the run, and the names of those that it does not know."""
+    own = {fold_name(name): column for column, (_, name) in enumerate(run.bundle.labels)}
+    labels = zip(run.view.labels, run.columns, strict=True)
+    of_now = {fold_name(label.name): column for label, column in labels if column >= 0}
+    # After a renaming the two can disagree; what comes from this run means its own.
+    places = of_now | own if document.run_id == run.bundle.run_id else own | of_now
+    given: dict[int, FileLabel] = {}
+    unknown = []
+    for each in document.labels:
+        column = places.get(fold_name(each.name))
+        if column is None:
+            unknown.append(each.name)
+        elif column in given:
+            raise ThresholdsFileError(f"{document.name} names one label twice: {given[column].name!r}, {each.name!r}.")
+        else:
+            given[column] = each
+    if not given:
+        raise ThresholdsFileError(
+            f"The run {run.bundle.run_id} knows no label of {document.name}: {_some(unknown)}.",
+            hint="List the run's labels: tagger thresholds show.",
+        )
+    return given, unknown
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMES_SHOWN]) + (
+        f" and {len(names) - NAMES_SHOWN:,} more" if len(names) > NAMES_SHOWN else ""
+    )
+
+
+def _goals_with(
+    connection: Connection, bundle: Bundle, given: Mapping[int, FileLabel], ids: Sequence[int | None]
+) -> dict[str, str] | None:
+    """The goals in use, with those of the file for the labels that it names."""
+    standing = runs.standing(connection, bundle.run_id)
+    goals = {} if standing is None else dict(standing.goals or {})
+    for column, each in given.items():
+        goals.pop(str(ids[column]), None)
+        if each.goal is not None and ids[column] is not None:
+            goals[str(ids[column])] = each.goal
+    return goals or None

@@ -1,0 +1,200 @@
+// The transactions that gain or lose a tag, by description, and what a person says of them. A verdict shows at once as
+// under way, and as stored when Python has answered. What was decided stays in its place until a slider moves again.
+// Text from data enters through textContent only.
+
+const KINDS = {
+  open: ["Not judged", "Nobody has judged these. A verdict on one answers all transactions with its description."],
+  wrong: ["Wrong", "The change goes against what people said. They keep the tags that people gave; see whether the verdict or the threshold is mistaken."],
+  right: ["Right", "The change agrees with what people said."],
+};
+const COLORS = new Set(["red", "orange", "yellow", "blue", "green", "violet", "gray"]);
+
+const lists = new WeakMap();
+
+export default function render(component) {
+  const { parentElement, data, setStateValue } = component;
+  let list = lists.get(parentElement);
+  if (!list) {
+    for (const old of parentElement.querySelectorAll(":scope > .flips")) old.remove();
+    list = new FlipList(parentElement);
+    lists.set(parentElement, list);
+  }
+  list.setStateValue = setStateValue;
+  list.receive(data);
+}
+
+function make(tag, className, ...children) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  element.append(...children);
+  return element;
+}
+
+const count = (value) => value.toLocaleString("en-US");
+const keyOf = (flip) => JSON.stringify([flip.kind, flip.label.id, flip.description]);
+
+class FlipList {
+  constructor(parent) {
+    this.kind = "open";
+    this.rows = new Map();
+    this.pending = [];
+    this.root = make("div", "flips");
+    this.tabs = make("div", "tabs");
+    this.tabs.setAttribute("role", "tablist");
+    this.buttons = {};
+    for (const [kind, [title]] of Object.entries(KINDS)) {
+      const number = make("b");
+      const button = make("button", "", `${title} `, number);
+      button.type = "button";
+      button.setAttribute("role", "tab");
+      button.addEventListener("click", () => this.show(kind));
+      button.addEventListener("keydown", (event) => this.walk(event, kind));
+      this.buttons[kind] = { button, number };
+      this.tabs.append(button);
+    }
+    this.about = make("p", "about");
+    this.list = make("ul", "rows");
+    this.list.setAttribute("role", "tabpanel");
+    this.more = make("p", "more");
+    this.empty = make("p", "empty");
+    this.announce = make("p", "hush");
+    this.announce.setAttribute("role", "status");
+    this.root.append(this.tabs, this.about, this.list, this.empty, this.more, this.announce);
+    parent.append(this.root);
+  }
+
+  receive(data) {
+    const handled = new Set(data.acknowledged);
+    const failed = new Map(Object.entries(data.failed));
+    this.pending = this.pending.filter((one) => !handled.has(one.operation) && !failed.has(one.operation));
+    if (data.listing !== this.listing) this.rows.clear();
+    this.listing = data.listing;
+    const fresh = new Map(data.flips.map((flip) => [keyOf(flip), flip]));
+    for (const [key, row] of this.rows) {
+      const settled = row.operation && (handled.has(row.operation) || failed.has(row.operation));
+      if (settled) this.settle(row, failed.get(row.operation) ?? "");
+      // What nobody decided here and does not flip any more has gone; what was decided stays to be seen.
+      if (fresh.has(key)) row.flip = fresh.get(key);
+      else if (!row.verdict) this.rows.delete(key);
+    }
+    for (const [key, flip] of fresh) if (!this.rows.has(key)) this.rows.set(key, { flip });
+    this.totals = data.totals;
+    if (!this.chosen && !this.totals[this.kind]) this.kind = Object.keys(KINDS).find((kind) => this.totals[kind]) ?? "open";
+    this.draw();
+  }
+
+  settle(row, message) {
+    row.operation = null;
+    row.message = message;
+    if (row.undoing && !message) row.verdict = row.stored = null;
+    else if (!message) row.stored = row.sent;
+    else row.verdict = row.stored ? row.verdict : null;
+    row.undoing = false;
+  }
+
+  show(kind) {
+    this.kind = kind;
+    this.chosen = true;
+    this.draw();
+  }
+
+  walk(event, kind) {
+    const way = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!way) return;
+    event.preventDefault();
+    const kinds = Object.keys(KINDS);
+    const next = kinds[(kinds.indexOf(kind) + way + kinds.length) % kinds.length];
+    this.show(next);
+    this.buttons[next].button.focus();
+  }
+
+  draw() {
+    for (const [kind, { button, number }] of Object.entries(this.buttons)) {
+      number.textContent = count(this.totals[kind]);
+      button.setAttribute("aria-selected", String(kind === this.kind));
+      button.tabIndex = kind === this.kind ? 0 : -1;
+    }
+    const shown = [...this.rows.values()].filter(({ flip }) => flip.kind === this.kind);
+    const elements = shown.map((row) => this.rowOf(row));
+    if (elements.length !== this.list.children.length || elements.some((one, i) => one !== this.list.children[i])) {
+      this.list.replaceChildren(...elements);
+    }
+    this.about.textContent = KINDS[this.kind][1];
+    this.empty.hidden = shown.length > 0;
+    this.list.hidden = this.about.hidden = !shown.length;
+    this.empty.textContent = { open: "No transaction gains or loses a tag.", wrong: "Nothing goes against a verdict.", right: "Nothing agrees with a verdict yet." }[this.kind];
+    const listed = shown.reduce((sum, { flip }) => sum + flip.count, 0);
+    const left = this.totals[this.kind] - listed;
+    this.more.hidden = left <= 0 || !shown.length;
+    this.more.textContent = `${count(left)} more in smaller groups.`;
+  }
+
+  rowOf(row) {
+    row.element ??= this.build(row);
+    const { flip, verdict, stored } = row;
+    row.number.textContent = count(flip.count);
+    row.chip.textContent = `${flip.gains ? "+" : "\u2212"} ${flip.label.name}`;
+    const color = COLORS.has(flip.label.color) ? flip.label.color : "gray";
+    row.chip.style.setProperty("--label-tint", `var(--st-${color}-background-color)`);
+    row.chip.style.setProperty("--label-text", `var(--st-${color}-text-color)`);
+    row.probability.textContent = `${(100 * flip.probability).toFixed(1)} %`;
+    const said = verdict ?? (flip.kind === "open" ? null : (flip.kind === "right") === flip.gains ? "yes" : "no");
+    for (const [value, button] of Object.entries(row.buttons)) {
+      button.setAttribute("aria-pressed", String(said === value));
+      button.disabled = Boolean(row.operation) || !flip.transactions.length;
+    }
+    const state = row.message || (row.operation ? "Saving\u2026" : stored ? "Saved" : flip.transactions.length ? "" : "No description to remember");
+    row.state.textContent = state;
+    row.element.dataset.state = row.message ? "failed" : row.operation ? "saving" : stored ? "saved" : "";
+    row.undo.hidden = !stored || Boolean(row.operation);
+    return row.element;
+  }
+
+  build(row) {
+    const { flip } = row;
+    row.number = make("b", "number");
+    row.chip = make("span", "chip");
+    const description = make("span", "description", flip.description || "(no description)");
+    description.title = flip.description;
+    row.probability = make("span", "probability");
+    row.probability.title = "How likely the model finds the tag";
+    row.buttons = {};
+    const answers = make("span", "answers");
+    for (const [value, title] of [["yes", "Yes"], ["no", "No"]]) {
+      const button = make("button", "", title);
+      button.type = "button";
+      button.setAttribute("aria-label", `${title}, ${flip.description} ${value === "yes" ? "is" : "is not"} ${flip.label.name}`);
+      button.addEventListener("click", () => this.judge(row, value));
+      row.buttons[value] = button;
+      answers.append(button);
+    }
+    row.undo = make("button", "undo", "Undo");
+    row.undo.type = "button";
+    row.undo.addEventListener("click", () => this.undo(row));
+    row.state = make("span", "state");
+    return make("li", "row", row.number, row.chip, description, row.probability, answers, make("span", "after", row.state, row.undo));
+  }
+
+  judge(row, value) {
+    if (row.verdict === value && !row.message) return;
+    row.verdict = value;
+    row.sent = this.send({ kind: "verdict", label: row.flip.label.id, transactions: row.flip.transactions, value });
+    row.operation = row.sent;
+    row.message = "";
+    this.announce.textContent = `Saving: ${row.flip.description}, ${value}.`;
+    this.draw();
+  }
+
+  undo(row) {
+    row.operation = this.send({ kind: "undo", target: row.stored });
+    row.undoing = true;
+    this.draw();
+  }
+
+  send(step) {
+    const operation = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random().toString(36).slice(2)}`;
+    this.pending.push({ operation, ...step });
+    this.setStateValue("operations", this.pending);
+    return operation;
+  }
+}

@@ -1,0 +1,212 @@
+"""The Thresholds page: sliders, what saving them would change, and the button that saves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import streamlit as st
+
+from tagger.learning.bootstrap import PRFIntervals
+from tagger.services import review, threshold_versions, tuning
+from tagger.services.flips import Flips
+from tagger.services.tuning import LabelTuning, Panel
+from tagger.storage.runs import STARTER
+from tagger.ui.components.flip_list import FlipRow, flip_list
+from tagger.ui.components.threshold_panel import (
+    Action,
+    Everywhere,
+    LabelCurve,
+    LabelState,
+    PanelState,
+    Ranges,
+    threshold_panel,
+)
+from tagger.ui.components.transaction_list import Operation, Outcome
+from tagger.ui.messages import callback, escape
+from tagger.ui.session import Session
+from tagger.ui.widgets import GET_STARTED, counted, empty
+
+
+def sliders(session: Session, panel: Panel) -> None:
+    """The panel; what is done there is on disk before the page runs again."""
+    threshold_panel(
+        (panel.board, panel.reach),
+        lambda: _curves(panel),
+        lambda: _state(panel),
+        key="panel",
+        on_actions=_moving(session, panel.run_id),
+    )
+
+
+def _moving(session: Session, run_id: str) -> Callable[[Sequence[Action]], None]:
+    def move(actions: Sequence[Action]) -> None:
+        for action in actions:
+            tuning.move(
+                session.store,
+                run_id,
+                {int(label_id): value for label_id, value in action["set"].items()},
+                {int(label_id): goal for label_id, goal in action["goals"].items()},
+            )
+
+    return callback(move)
+
+
+def _curves(panel: Panel) -> list[LabelCurve]:
+    board, reach = panel.board, panel.reach
+    if board is None or reach is None or panel.saved_everywhere is None:
+        return []
+    columns = board.evidence.columns
+    alone = reach.alone_at_steps(panel.saved_everywhere)[columns]
+    steps, bands = reach.at_steps[columns], board.bands
+    return [
+        LabelCurve(
+            id=label.id,
+            scores=curve.scores,
+            truth=curve.truth,
+            steps=steps[place],
+            alone=alone[place],
+            edges=bands.edges[place],
+            low=bands.low[:, place],
+            high=bands.high[:, place],
+            best=None if each.best_f1 is None else tuple(bands.best[place].tolist()),
+            bins=calibration.bins,
+            gap=calibration.gap,
+            brier=calibration.brier,
+        )
+        for place, (label, each, curve, calibration) in enumerate(
+            zip(board.labels, panel.labels, board.curves, board.calibrations, strict=True)
+        )
+    ]
+
+
+def _state(panel: Panel) -> PanelState:
+    intervals, held_out = panel.intervals, panel.held_out
+    shown, saved = (
+        Everywhere(0, 0) if each is None else Everywhere(each.n_tags, each.n_untagged)
+        for each in (panel.shown, panel.shown_saved)
+    )
+    return PanelState(
+        labels=[_label(panel, place, each) for place, each in enumerate(panel.labels)],
+        measured_on=panel.measured_on,
+        n_rows=0 if panel.reach is None else panel.reach.n_rows,
+        shown=shown,
+        shown_saved=saved,
+        micro=Ranges() if intervals is None else _ranges(intervals.micro),
+        macro=Ranges() if intervals is None else _ranges(intervals.macro),
+        held_out=None if held_out is None else (held_out.micro, held_out.macro),
+        by_hand=panel.n_by_hand,
+    )
+
+
+def _label(panel: Panel, place: int, each: LabelTuning) -> LabelState:
+    return LabelState(
+        id=each.label.id,
+        name=each.label.name,
+        color=each.label.color,
+        threshold=each.draft,
+        saved=each.saved,
+        goal=each.goal,
+        saved_goal=each.saved_goal,
+        target=None if each.solution is None else each.solution.threshold,
+        best=each.best_f1,
+        note=each.note,
+        given=each.given,
+        given_saved=each.given_saved,
+        interval=Ranges() if panel.intervals is None else _ranges(panel.intervals.labels[place]),
+        held_out=each.held_out_f1,
+    )
+
+
+def _ranges(intervals: PRFIntervals) -> Ranges:
+    return Ranges(intervals.precision, intervals.recall, intervals.f1)
+
+
+def nothing_to_tune(panel: Panel) -> None:
+    """Why there is no number yet, where there is none."""
+    if not panel.labels:
+        empty("Nothing to tune yet", "Thresholds decide which tags transactions show.", *GET_STARTED)
+    if not panel.n_transactions:
+        st.info(
+            "Nothing to measure on yet: the starter is not scored on what it learned from. "
+            "Train a run of your own, or review transactions whose descriptions the starter never saw.",
+            icon=":material/info:",
+        )
+
+
+def below_sliders(panel: Panel) -> None:
+    """Why the numbers differ from those on Train, and the tags that the run in use has not learned yet."""
+    if panel.n_transactions and panel.run_id != STARTER:
+        st.caption(
+            "These scores can differ from those on the Train page: there each row is scored at thresholds that it did "
+            "not help to choose, and rows reviewed since the training are left out."
+        )
+    if panel.labels and panel.unknown:
+        names = ", ".join(panel.unknown[:10]) + (" …" if len(panel.unknown) > 10 else "")
+        st.caption(f"Not learned yet, so without a slider: {escape(names)}. Train a run that knows them.")
+
+
+def save_bar(session: Session, panel: Panel, flips: Flips) -> None:
+    """What saving would do, a note, and the button. Its height never changes."""
+    row = st.columns([4, 3, 2], vertical_alignment="center")
+    n_changed = panel.n_changed
+    if n_changed:
+        row[0].markdown(
+            f"**{n_changed} moved** · {counted(flips.n_transactions, 'transaction')} would change "
+            f"(+{flips.n_gained:,} −{flips.n_lost:,} tags)"
+        )
+    elif panel.has_new_goals:
+        row[0].markdown("New goals, and every slider where it was.")
+    else:
+        row[0].markdown("All saved. Drag a slider to see what would change.")
+    note = f"note:{panel.run_id}:{panel.version_id}"  # a saved version begins with an empty one
+    row[1].text_input("Note", key=note, placeholder="Note (optional)", label_visibility="collapsed")
+    row[2].button(
+        "Save thresholds",
+        type="primary",
+        disabled=not (n_changed or panel.has_new_goals),
+        width="stretch",
+        on_click=_save_thresholds,
+        args=(session, panel.run_id, note),
+    )
+
+
+@callback
+def _save_thresholds(session: Session, run_id: str, note: str) -> None:
+    # The stored draft, not the sliders as this button knew them: one may have been moved just before the click.
+    threshold_versions.save_draft(session.store, note=st.session_state.get(note, ""), run_id=run_id)
+    st.toast("Thresholds saved and in use.", icon=":material/check:")
+
+
+def changes(session: Session, panel: Panel) -> Flips:
+    """The transactions that move with the sliders, to look at and to judge; what would change in all.
+
+    Judged here, a row moves the curves: what is drawn is always of the verdicts of now.
+    """
+    flips = tuning.flips(session.store, panel.saved, panel.drafts)
+    spans = [(each.label.id, each.saved, each.draft) for each in panel.labels if each.draft != each.saved]
+    flip_list(
+        [
+            FlipRow(
+                kind=flip.kind,
+                label_id=flip.label.id,
+                label_name=flip.label.name,
+                label_color=flip.label.color,
+                gains=flip.gains,
+                description=flip.description,
+                count=flip.count,
+                probability=flip.probability,
+                transactions=flip.transaction_ids,
+            )
+            for flip in flips.groups
+        ],
+        listing=f"{panel.run_id} {spans}",
+        totals={"open": flips.n_gained + flips.n_lost, "right": flips.n_right, "wrong": flips.n_wrong},
+        key="flips",
+        on_operations=partial(_judge, session),
+    )
+    return flips
+
+
+def _judge(session: Session, operations: Sequence[Operation]) -> Outcome:
+    return Outcome(*review.apply(session.store, [{**each, "reason": review.FLIP} for each in operations]))

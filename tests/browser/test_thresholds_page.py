@@ -1,0 +1,87 @@
+"""The Thresholds page as a whole, on a store of its own: what is moved, said and saved is on disk."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from toys import ToyEncoder, labelled_csv, one_thread
+
+from tagger.config import Settings
+from tagger.learning.recipe import Recipe
+from tagger.services import training
+from tagger.services.importing import Upload, import_files
+from tagger.services.progress import Progress
+from tagger.services.store import Store
+
+SLOW = 60_000  # milliseconds
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A trained run, and transactions that nobody has judged: each description three times."""
+    home = tmp_path / "home1"
+    store = Store(Settings(home=home, author="ada"))
+    store.encoding.use(ToyEncoder())
+    import_files(store, [Upload("bank.csv", labelled_csv(20).encode())], Progress())
+    with one_thread():
+        training.train(store, Recipe(), Progress(), promote_it=True)
+    shops = [f"2024-05-{day:02d},NEW SHOP {name},-{day}.00" for name in "ABCDEF" for day in (1, 2, 3)]
+    text = "\n".join(["date,description,amount", *shops])
+    import_files(store, [Upload("new.csv", text.encode())], Progress())
+    store.close()
+    return home
+
+
+def rows(home: Path, query: str) -> list[tuple]:
+    with closing(sqlite3.connect(home / "data" / "tagger.db")) as connection:
+        return connection.execute(query).fetchall()
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
+def test_moving_judging_saving_and_going_back(
+    serve_app: Callable[..., str], page_at: Callable[..., Page], home: Path, width: int, dark: bool
+) -> None:
+    page = page_at(width, 900, dark=dark)
+    page.goto(f"{serve_app()}/thresholds")
+    card = page.locator(".card").first
+    expect(card.locator("input[type=range]")).to_be_visible(timeout=SLOW)
+    card.locator("input[type=range]").press("Home")
+    expect(page.locator("strong").get_by_text("1 moved")).to_be_visible(timeout=SLOW)
+    ((thresholds, goals),) = rows(home, "select thresholds, goals from drafts")
+    assert (thresholds.count(":"), goals) == (1, "{}")
+
+    page.get_by_text("What would change").click()
+    group = page.locator(".flips .row").first
+    expect(group.locator(".number")).to_have_text("3", timeout=SLOW)
+    before = page.get_by_role("tab", name="Not judged").inner_text()
+    group.get_by_role("button", name="No,").click()
+    expect(group.locator(".state")).to_have_text("Saved", timeout=SLOW)
+    expect(page.get_by_role("tab", name="Not judged")).not_to_have_text(before, timeout=SLOW)
+    stored = (
+        "select value, reason from judgements join operations on operations.seq = operation_seq where kind = 'verdict'"
+    )
+    assert rows(home, stored) == [(0, "flip")]
+    group.get_by_role("button", name="Undo").click()
+    expect(group.locator(".state")).to_have_text("", timeout=SLOW)
+    expect(page.get_by_role("tab", name="Not judged")).to_have_text(before, timeout=SLOW)
+
+    card.get_by_label("Goal for").select_option("fixed:")
+    expect(card).to_have_attribute("data-threshold", "0.5", timeout=SLOW)
+    page.get_by_label("Note").fill("a first try")
+    page.get_by_role("button", name="Save thresholds").click()
+    expect(page.get_by_text("All saved.")).to_be_visible(timeout=SLOW)
+    expect(card).to_have_attribute("data-changed", "no", timeout=SLOW)
+    ((note, goals),) = rows(home, "select note, goals from threshold_versions")
+    assert note == "a first try"
+    assert '"fixed:0.5"' in goals
+    assert rows(home, "select count(*) from drafts") == [(0,)]
+
+    page.reload()
+    expect(card.get_by_label("Goal for")).to_have_value("fixed:", timeout=SLOW)
+    assert card.get_attribute("data-threshold") == "0.5"
+    assert page.get_by_test_id("stMain").evaluate("element => element.scrollWidth") <= width

@@ -1,0 +1,491 @@
+"""Versions of thresholds: what is kept of each, going back, differences, and files."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score
+from steps import add_made_up_run, add_scored_run, import_csv, make_labels, three_kinds, truth, verdict
+
+from tagger.errors import NotFoundError, SettingError, ThresholdsFileError
+from tagger.learning.metrics import score_labels, summarize
+from tagger.services import labelset, runs, threshold_versions, tuning
+from tagger.services.store import Store
+from tagger.services.threshold_files import MAX_BYTES, as_json, read_document
+from tagger.services.threshold_versions import AS_TRAINED
+from tagger.storage import runs as stored_runs
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+FIRST = (0.5, 0.4, 0.6, 0.5, 0.5)  # groceries, fuel, rent, recurring, and "unjudged", which nobody judged
+
+
+def fill(store: Store) -> None:
+    """60 labelled rows and a run whose out-of-fold probabilities are often wrong; one of its tags was never judged."""
+    import_csv(store, three_kinds(20))
+    make_labels(store, "unjudged")
+    view = store.view()
+    draw = np.random.default_rng(5)
+    y_prob = 0.35 * view.truth.y_true + draw.choice(np.linspace(0, 0.6, 13), view.truth.y_true.shape)
+    add_made_up_run(
+        store,
+        np.zeros((len(view.columns.texts), len(view.labels))),
+        FIRST,
+        [label.id for label in view.labels],
+        evidence={
+            "transaction_ids": np.array([list(bytes.fromhex(each)) for each in view.columns.ids], dtype=np.uint8),
+            "y_prob": y_prob.astype(np.float32),
+            "y_pred": np.zeros(y_prob.shape, dtype=np.uint8),
+            "folds": np.zeros(len(y_prob), dtype=np.int16),
+        },
+    )
+
+
+@pytest.fixture
+def noisy(prepared) -> Store:
+    return prepared(fill)
+
+
+def ids(store: Store) -> list[int]:
+    return [label.id for label in store.view().labels]
+
+
+def at_random(store: Store, seed: int) -> dict[int, float]:
+    draw = random.Random(seed)
+    return {label_id: draw.choice([draw.random(), draw.randrange(14) * 0.05]) for label_id in ids(store)}
+
+
+def expected(store: Store, thresholds: tuple[float, ...]) -> dict[str, Any]:
+    """What thresholds score, from the run's evidence itself."""
+    view = store.view()
+    y_pred = store.bundle(view.tagging.run_id).evidence["y_prob"] >= np.asarray(thresholds)
+    summed = summarize(score_labels(view.truth.y_true, y_pred, view.truth.judged))
+    return {
+        "micro": asdict(summed.micro),
+        "macro": asdict(summed.macro),
+        "n_transactions": len(view.columns),
+        "tags_given": int(y_pred.sum()),
+        "measured_on": tuning.panel(store).measured_on,
+    }
+
+
+def stored(store: Store) -> list[list[Any]]:
+    """Every row of what saving may touch."""
+    tables = ("threshold_versions", "current_runs", "drafts", "revisions")
+    with store.db.read() as connection:
+        return [[tuple(row) for row in connection.exec_driver_sql(f"select * from {table}")] for table in tables]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_version_keeps_what_its_thresholds_scored_when_it_was_saved(noisy, seed):
+    threshold_versions.save(noisy, at_random(noisy, seed))
+    newest = threshold_versions.history(noisy)[0]
+    assert newest.metrics == expected(noisy, newest.thresholds)
+    assert newest.metrics["macro"]["labels_left_out"] == 1
+    judged = noisy.view().truth.judged
+    y_pred = noisy.bundle(newest.run_id).evidence["y_prob"] >= np.asarray(newest.thresholds)
+    assert newest.metrics["micro"]["f1"] == pytest.approx(f1_score(truth(noisy)[judged], y_pred[judged]))
+
+
+def test_what_is_undefined_is_kept_as_none(noisy):
+    threshold_versions.save(noisy, dict.fromkeys(ids(noisy), 1.0))
+    metrics = threshold_versions.history(noisy)[0].metrics
+    assert (metrics["micro"]["precision"], metrics["micro"]["recall"], metrics["tags_given"]) == (None, 0.0, 0)
+
+
+def test_what_was_kept_stays_when_more_is_judged(noisy):
+    threshold_versions.save(noisy, at_random(noisy, 1))
+    before = threshold_versions.history(noisy)[0]
+    for row in noisy.view().columns.ids[:10]:
+        verdict(noisy, row, ids(noisy)[4], "yes")
+    assert threshold_versions.history(noisy)[0] == before
+    assert expected(noisy, before.thresholds) != before.metrics
+
+
+def test_goals_are_kept_as_they_are(noisy):
+    goals = {str(ids(noisy)[0]): "precision>=0.95", "900": "by hand"}
+    threshold_versions.save(noisy, {}, goals=goals)
+    threshold_versions.save(noisy, {})
+    assert [each.goals for each in threshold_versions.history(noisy)] == [None, goals, None]
+
+
+def test_the_history_ends_with_what_the_run_was_trained_with(noisy):
+    (only,) = threshold_versions.history(noisy)
+    assert (only.id, only.thresholds, only.author, only.in_use) == (AS_TRAINED, FIRST, "ada", True)
+    assert (only.metrics, only.n_changed) == (None, None)
+    groceries, fuel, *_ = ids(noisy)
+    one = threshold_versions.save(noisy, {groceries: 0.7, fuel: 0.1}, note="first")
+    two = threshold_versions.save(noisy, {groceries: 0.7, fuel: 0.2})
+    found = threshold_versions.history(noisy)
+    assert [(each.id, each.n_changed, each.in_use, each.note) for each in found] == [
+        (two, 1, True, ""),
+        (one, 2, False, "first"),
+        (AS_TRAINED, None, False, ""),
+    ]
+
+
+def test_nothing_of_a_run_that_is_not_current_is_in_use(noisy):
+    first = noisy.view().tagging.run_id
+    threshold_versions.save(noisy, {ids(noisy)[0]: 0.7})
+    add_scored_run(noisy, truth(noisy), promote=True)
+    assert not any(each.in_use for each in threshold_versions.history(noisy, first))
+    assert [each.in_use for each in threshold_versions.history(noisy)] == [True]
+
+
+def test_going_back_is_as_if_nothing_had_been_saved_and_rewrites_nothing(noisy):
+    label_id = ids(noisy)[0]
+    before = noisy.view()
+    one = threshold_versions.save(noisy, {label_id: 0.9})
+    after_one = noisy.view()
+    two = threshold_versions.save(noisy, dict.fromkeys(ids(noisy), 0.0))
+    kept = threshold_versions.history(noisy)
+    tuning.move(noisy, before.tagging.run_id, {label_id: 0.33})
+    n_choices = len(stored(noisy)[1])
+    for version, as_then, n_changed in ((AS_TRAINED, before, 5), (one, after_one, 1), (two, None, 5), (one, None, 5)):
+        assert threshold_versions.go_back(noisy, version) == {
+            "run_id": before.tagging.run_id,
+            "threshold_version_id": version,
+            "changed": n_changed,
+        }
+        n_choices += 1
+        assert len(stored(noisy)[1]) == n_choices
+        view, panel = noisy.view(), tuning.panel(noisy)
+        if as_then is not None:
+            assert np.array_equal(view.sources, as_then.sources)
+            assert np.array_equal(view.tagging.thresholds, as_then.tagging.thresholds)
+            assert view.tagging.threshold_version_id == as_then.tagging.threshold_version_id
+        assert panel.drafts == panel.saved
+        assert [each.id for each in threshold_versions.history(noisy) if each.in_use] == [version]
+    now = threshold_versions.history(noisy)
+    assert [(each.id, each.thresholds, each.metrics) for each in now] == [
+        (each.id, each.thresholds, each.metrics) for each in kept
+    ]
+    assert runs.roll_back(noisy)["threshold_version_id"] == two
+
+
+def test_saving_after_going_back_starts_from_what_is_in_use(noisy):
+    groceries, fuel, *_ = ids(noisy)
+    threshold_versions.save(noisy, {groceries: 0.9})
+    threshold_versions.go_back(noisy, AS_TRAINED)
+    threshold_versions.save(noisy, {fuel: 0.2})
+    assert threshold_versions.history(noisy)[0].thresholds == (FIRST[0], 0.2, *FIRST[2:])
+
+
+def test_going_back_outlasts_another_run(noisy):
+    first = noisy.view().tagging.run_id
+    one = threshold_versions.save(noisy, {ids(noisy)[0]: 0.9})
+    threshold_versions.save(noisy, {ids(noisy)[0]: 0.1})
+    threshold_versions.go_back(noisy, one)
+    add_scored_run(noisy, truth(noisy), promote=True)
+    assert threshold_versions.in_use(noisy, first)[0] == 0.9
+    runs.promote(noisy, first)
+    assert noisy.view().tagging.threshold_version_id == one
+
+
+def test_thresholds_of_a_run_that_is_not_in_use_cannot_be_used(noisy):
+    first = noisy.view().tagging.run_id
+    one = threshold_versions.save(noisy, {ids(noisy)[0]: 0.9})
+    add_scored_run(noisy, truth(noisy), promote=True)
+    before = stored(noisy)
+    with pytest.raises(SettingError, match="not in use") as caught:
+        threshold_versions.go_back(noisy, one, first)
+    assert f"runs promote {first}" in caught.value.hint
+    for work in (
+        lambda: threshold_versions.go_back(noisy, one),
+        lambda: threshold_versions.diff(noisy, AS_TRAINED, one),
+        lambda: threshold_versions.export(noisy, one),
+        lambda: threshold_versions.go_back(noisy, -1, first),
+    ):
+        with pytest.raises(NotFoundError, match="no threshold version") as missing:
+            work()
+        assert "thresholds history" in missing.value.hint
+    assert stored(noisy) == before
+
+
+def test_a_difference_names_labels_and_measures_both_on_the_same_rows(noisy):
+    groceries, fuel, *_ = ids(noisy)
+    one = threshold_versions.save(noisy, {groceries: 0.8})
+    saved_then = threshold_versions.history(noisy)[0].metrics
+    for row in noisy.view().columns.ids[:12]:
+        verdict(noisy, row, fuel, "yes")
+    labelset.rename(noisy, "fuel", "petrol")
+    two = threshold_versions.save(noisy, {groceries: 0.8, fuel: 0.15})
+    found = threshold_versions.diff(noisy, one, two)
+    newest, older, _ = threshold_versions.history(noisy)
+    assert found["labels"] == [{"label": "petrol", "before": 0.4, "after": 0.15}]
+    assert found["before"] == {"id": one, "saved": saved_then, "now": expected(noisy, older.thresholds)}
+    assert found["after"] == {"id": two, "saved": newest.metrics, "now": expected(noisy, newest.thresholds)}
+    assert found["before"]["saved"] != found["before"]["now"]
+    assert found["after"]["saved"] == found["after"]["now"]
+    back = threshold_versions.diff(noisy, two, AS_TRAINED)
+    assert [each["label"] for each in back["labels"]] == ["groceries", "petrol"]
+    assert back["after"]["saved"] is None
+    assert back["after"]["now"] == expected(noisy, FIRST)
+    assert threshold_versions.diff(noisy, one, one)["labels"] == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("ending", ["json", "json.gz", "txt"])
+def test_what_was_exported_and_is_applied_is_the_same_again(noisy, tmp_path, seed, ending):
+    groceries, fuel, *_ = ids(noisy)
+    goals = {str(groceries): "f1", str(fuel): "größer, 日本"}
+    one = threshold_versions.save(noisy, at_random(noisy, seed), goals=goals)
+    path = tmp_path / f"mine.{ending}"
+    assert threshold_versions.export_file(noisy, path)["threshold_version_id"] == one
+    document = threshold_versions.export(noisy, one)
+    threshold_versions.save(noisy, at_random(noisy, seed + 100))
+    result = threshold_versions.apply(noisy, read_document(path))
+    newest, _, first, _ = threshold_versions.history(noisy)
+    assert result["threshold_version_id"] == newest.id == noisy.view().tagging.threshold_version_id
+    assert (newest.thresholds, newest.goals, newest.metrics) == (first.thresholds, goals, first.metrics)
+    assert newest.note == f"from mine.{ending}"
+    assert (result["unknown"], result["kept"], result["warnings"]) == ([], [], [])
+    again = threshold_versions.export(noisy)
+    assert {name for name in again if again[name] != document[name]} - {"created_at"} == {"version", "note"}
+    assert threshold_versions.apply(noisy, read_document(path))["changed"] == 0
+
+
+def test_an_export_holds_the_runs_labels_in_order_and_what_is_known_of_the_version(noisy):
+    version = threshold_versions.save(noisy, {ids(noisy)[1]: 0.25}, note="mine", goals={str(ids(noisy)[1]): "f1"})
+    found = json.loads(as_json(threshold_versions.export(noisy)))
+    newest = threshold_versions.history(noisy)[0]
+    assert found == {
+        "format": "transaction-tagger-thresholds",
+        "format_version": 1,
+        "run_id": newest.run_id,
+        "version": version,
+        "created_at": found["created_at"],
+        "author": "ada",
+        "note": "mine",
+        "labels": [
+            {"label": "groceries", "threshold": 0.5, "goal": None},
+            {"label": "fuel", "threshold": 0.25, "goal": "f1"},
+            {"label": "rent", "threshold": 0.6, "goal": None},
+            {"label": "recurring", "threshold": 0.5, "goal": None},
+            {"label": "unjudged", "threshold": 0.5, "goal": None},
+        ],
+        "metrics": newest.metrics,
+    }
+    assert threshold_versions.export(noisy, AS_TRAINED)["metrics"] is None
+
+
+@pytest.fixture
+def file(noisy, tmp_path):
+    """`file(format_version=2)`: an export, changed; the path of the file."""
+
+    def write(**changed: Any) -> Path:
+        path = tmp_path / "changed.json"
+        path.write_text(json.dumps(threshold_versions.export(noisy) | changed))
+        return path
+
+    return write
+
+
+def entries(*thresholds: tuple[str, Any]) -> list[dict[str, Any]]:
+    return [{"label": name, "threshold": value} for name, value in thresholds]
+
+
+BAD = {
+    "format": [{"format": "something else"}, {"format": None}],
+    "format_version": [{"format_version": each} for each in (2, 0, "1", None, True, 1.0, 10**400)],
+    "run": [{"run_id": None}, {"run_id": 3}],
+    "labels": [{"labels": each} for each in (None, [], {}, "all", [3], [[]], [{}], [{"label": 3, "threshold": 0.5}])],
+    "name": [{"labels": [{"label": each, "threshold": 0.5}]} for each in ("", "  ", None)],
+    "threshold": [
+        {"labels": entries(("fuel", 0.5), ("rent", each))}
+        for each in (-0.01, 1.01, float("nan"), float("inf"), "0.5", None, True, [], 10**40)
+    ],
+    "no threshold": [{"labels": [{"label": "fuel"}]}],
+    "goal": [{"labels": [{"label": "fuel", "threshold": 0.5, "goal": each}]} for each in (1, ["f1"], True)],
+    "twice": [{"labels": entries(("fuel", 0.5), ("rent", 0.1), ("  FUEL ", 0.5))}],
+    "unknown": [{"labels": entries(("tesco", 0.5), ("\ud800", 0.1))}],
+}
+
+
+@pytest.mark.parametrize("changed", [each for kind in BAD.values() for each in kind], ids=lambda each: f"{each!r:.60}")
+def test_a_file_that_is_not_right_is_refused_by_name_and_nothing_is_stored(noisy, file, changed):
+    before = stored(noisy)
+    with pytest.raises(ThresholdsFileError) as caught:
+        threshold_versions.apply(noisy, read_document(file(**changed)))
+    assert "changed.json" in str(caught.value)
+    assert caught.value.hint
+    assert len(str(caught.value)) < 500
+    assert stored(noisy) == before
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"3",
+        b"\xff\xfe",
+        b"date,description\n",
+        b"[" * 100_000,
+        b"1" * 5000,
+        gzip.compress(b"{}")[:10],
+        b"\x1f\x8bnonsense",
+        b" " * (MAX_BYTES + 1),
+        gzip.compress(b" " * (MAX_BYTES + 1)),
+    ],
+    ids=lambda content: f"{content[:12]!r}",
+)
+def test_a_file_that_is_no_such_json_is_refused_by_name(tmp_path, content):
+    path = tmp_path / "mine.json"
+    path.write_bytes(content)
+    with pytest.raises(ThresholdsFileError, match=r"mine\.json"):
+        read_document(path)
+
+
+def test_a_file_that_is_not_there_or_is_a_folder_is_refused_by_name(tmp_path):
+    for path in (tmp_path / "gone.json", tmp_path):
+        with pytest.raises(ThresholdsFileError, match="cannot be read") as caught:
+            read_document(path)
+        assert str(path) in str(caught.value)
+
+
+def test_a_file_may_name_some_labels_and_its_name_need_not_be_text(noisy, file, tmp_path):
+    groceries, fuel, *_ = (str(each) for each in ids(noisy))
+    threshold_versions.save(noisy, {}, goals={groceries: "f1", fuel: "f1"})
+    odd = tmp_path / os.fsdecode(b"odd\xff.json")
+    changed = [{"label": " Fuel", "threshold": 1, "goal": None}, {"label": "tesco", "threshold": 0.5}]
+    file(labels=changed).rename(odd)
+    result = threshold_versions.apply(noisy, read_document(odd), note="")
+    newest = threshold_versions.history(noisy)[0]
+    assert newest.thresholds == (FIRST[0], 1.0, *FIRST[2:])
+    assert newest.note == "from odd?.json"
+    assert newest.goals == {groceries: "f1"}
+    assert (result["changed"], result["unknown"]) == (1, ["tesco"])
+    assert result["kept"] == ["groceries", "rent", "recurring", "unjudged"]
+    assert [each for each in result["warnings"] if "tesco" in each]
+
+
+def test_a_note_that_is_given_wins(noisy, file):
+    threshold_versions.apply(noisy, read_document(file()), note="of the team")
+    assert threshold_versions.history(noisy)[0].note == "of the team"
+
+
+def test_a_file_of_another_run_is_met_by_folded_name_and_says_so(noisy, file):
+    path = file(run_id="20200101-000000-abcdef", labels=entries(("FUEL", 0.11), ("petrol", 0.22)))
+    assert threshold_versions.apply(noisy, read_document(path))["unknown"] == ["petrol"]
+    labelset.rename(noisy, "fuel", "petrol")
+    path = file(run_id="20200101-000000-abcdef", labels=entries(("Petrol", 0.33)))
+    result = threshold_versions.apply(noisy, read_document(path))
+    assert threshold_versions.history(noisy)[0].thresholds[1] == 0.33
+    assert "20200101-000000-abcdef" in result["warnings"][0]
+
+
+def test_a_file_of_this_run_means_the_labels_as_the_run_knows_them(noisy, file):
+    path = file()
+    threshold_versions.save(noisy, dict.fromkeys(ids(noisy), 0.99))
+    labelset.rename(noisy, "fuel", "x")
+    labelset.rename(noisy, "rent", "fuel")
+    labelset.rename(noisy, "x", "rent")
+    assert threshold_versions.apply(noisy, read_document(path))["warnings"] == []
+    assert threshold_versions.history(noisy)[0].thresholds == FIRST
+    path = file(run_id="another", labels=entries(("rent", 0.2), ("fuel", 0.3)))
+    threshold_versions.apply(noisy, read_document(path))
+    assert threshold_versions.history(noisy)[0].thresholds == (FIRST[0], 0.2, 0.3, *FIRST[3:])
+
+
+def test_two_names_of_one_label_are_refused(noisy, file):
+    labelset.rename(noisy, "fuel", "petrol")
+    before = stored(noisy)
+    with pytest.raises(ThresholdsFileError, match="one label twice"):
+        threshold_versions.apply(noisy, read_document(file(labels=entries(("fuel", 0.2), ("petrol", 0.3)))))
+    assert stored(noisy) == before
+
+
+def test_two_people_who_save_at_once_both_keep_their_labels(noisy, monkeypatch):
+    groceries, fuel, *_ = ids(noisy)
+    whole = threshold_versions.gather
+
+    def meanwhile(*args):
+        monkeypatch.setattr(threshold_versions, "gather", whole)
+        threshold_versions.save(noisy, {fuel: 0.2})
+        return whole(*args)
+
+    monkeypatch.setattr(threshold_versions, "gather", meanwhile)
+    threshold_versions.save(noisy, {groceries: 0.8})
+    newest = threshold_versions.history(noisy)[0]
+    assert newest.thresholds == (0.8, 0.2, *FIRST[2:])
+    assert newest.metrics == expected(noisy, newest.thresholds)
+
+
+@pytest.mark.parametrize("step", ["add_threshold_version", "set_current", "set_draft"])
+def test_saving_that_fails_on_the_way_leaves_everything_as_it_was(noisy, file, monkeypatch, step):
+    threshold_versions.save(noisy, at_random(noisy, 1))
+    tuning.move(noisy, noisy.view().tagging.run_id, {ids(noisy)[0]: 0.33})
+    path, before = file(), stored(noisy)
+    whole = getattr(stored_runs, step)
+
+    def fail(*args, **kwargs):
+        whole(*args, **kwargs)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(stored_runs, step, fail)
+    for work in (
+        lambda: threshold_versions.save(noisy, at_random(noisy, 2)),
+        lambda: threshold_versions.save_draft(noisy),
+        lambda: threshold_versions.apply(noisy, read_document(path)),
+        *([] if step == "add_threshold_version" else [lambda: threshold_versions.go_back(noisy, AS_TRAINED)]),
+    ):
+        with pytest.raises(ZeroDivisionError):
+            work()
+        assert stored(noisy) == before
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tagger.config import Settings
+from tagger.services import threshold_versions
+from tagger.services.store import Store
+from tagger.storage import runs
+
+store = Store(Settings(home=Path(sys.argv[1]), author="ada"))
+whole = runs.set_draft
+
+def die(*args):
+    whole(*args)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+runs.set_draft = die
+threshold_versions.save(store, {1: 0.123})
+"""
+
+
+def test_a_kill_while_saving_leaves_what_was_in_use(noisy):
+    threshold_versions.save(noisy, at_random(noisy, 1))
+    before, view = stored(noisy), noisy.view()
+    home = str(noisy.settings.home)
+    killed = subprocess.run([sys.executable, "-c", KILLED, home], capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    again = Store(noisy.settings)
+    assert stored(again) == before
+    assert np.array_equal(again.view().tagging.thresholds, view.tagging.thresholds)
+    threshold_versions.save(again, {1: 0.123})
+    assert again.view().tagging.thresholds[0] == 0.123
+    again.close()
+
+
+def test_a_store_without_transactions_has_versions_that_were_measured_on_nothing(noisy):
+    with noisy.db.write("transactions", "judgements") as connection:
+        for table in ("judgements", "operations", "transactions"):
+            connection.exec_driver_sql(f"delete from {table}")
+    fresh = Store(noisy.settings)
+    threshold_versions.save(fresh, {1: 0.2})
+    metrics = threshold_versions.history(fresh)[0].metrics
+    assert (metrics["n_transactions"], metrics["micro"]["f1"], metrics["macro"]["f1"]) == (0, None, None)
+    fresh.close()
