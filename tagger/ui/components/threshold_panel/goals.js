@@ -81,7 +81,8 @@ class GoalMenu {
       }));
     }
     [...this.fields.children].forEach((input, i) => {
-      if (Number(input.value) !== values[i] || input.value === "") input.value = String(values[i]);
+      // Somebody may be typing a number while the answer to the one before comes in.
+      if (!input.matches(":focus") && (Number(input.value) !== values[i] || input.value === "")) input.value = String(values[i]);
     });
   }
 
