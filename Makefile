@@ -9,8 +9,9 @@ PORT ?= 8501
 app: setup
 	$(BIN)/python -m tagger app --port $(PORT)
 
+# Two at a time: much of a browser test is waiting. A worker that has nothing left takes tests from the other.
 test: setup browser
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 setup: $(VENV)/.ready
 

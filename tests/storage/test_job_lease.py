@@ -88,6 +88,8 @@ def test_a_job_that_ended_frees_the_lease_and_keeps_its_record(db, state):
         ("elsewhere:1:another", 29, True),
         ("elsewhere:1:another", 30, False),
     ],
+    # Two processes that share the tests between them must call each by the same name.
+    ids=["this", "before this", "parent", "parent 599 s", "parent 600 s", "dead", "elsewhere 29 s", "elsewhere 30 s"],
 )
 def test_a_dead_holder_is_marked_interrupted_and_a_living_one_left_alone(db, owner, seconds, alive):
     acquire(db, "one")
