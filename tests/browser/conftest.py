@@ -15,11 +15,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 from weakref import WeakKeyDictionary
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, WebSocket, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, WebSocket, expect, sync_playwright
+from toys import ToyEncoder, labelled_csv, one_thread
+
+from tagger.config import Settings
+from tagger.learning.recipe import Recipe
+from tagger.services import training
+from tagger.services.importing import Upload, import_files
+from tagger.services.progress import Progress
+from tagger.services.store import Store
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FLAGS = [
@@ -220,3 +228,48 @@ def page_at(_contexts: Callable[..., BrowserContext]) -> Iterator[Callable[..., 
 def frames_sent() -> Callable[[Page], list[bytes | str]]:
     """`frames_sent(page)`: every WebSocket frame the page has sent, as a list that grows."""
     return lambda page: _frames[page]
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Iterator[Store]:
+    """The store that the first `serve_app` of a test serves: a run, and transactions that nobody has judged.
+
+    Each of their descriptions is there three times, and everything is encoded: the app needs no encoder.
+    """
+    store = Store(Settings(home=tmp_path / "home1", author="ada"))
+    store.encoding.use(ToyEncoder())
+    import_files(store, [Upload("bank.csv", labelled_csv(20).encode())], Progress())
+    with one_thread():
+        training.train(store, Recipe(), Progress(), promote_it=True)
+    shops = [f"2024-05-{day:02d},NEW SHOP {name},-{day}.00" for name in "ABCDEF" for day in (1, 2, 3)]
+    text = "\n".join(["date,description,amount", *shops])
+    import_files(store, [Upload("new.csv", text.encode())], Progress())
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def open_panel(
+    served: Callable[..., str], page_at: Callable[..., Page], frames_sent: Callable[[Page], list[bytes | str]]
+) -> Callable[..., Page]:
+    """`open_panel(width, dark=…, labels=…) -> page`: the threshold panel on its own, ready and silent."""
+    url = served(Path(__file__).parent / "apps" / "threshold_app.py")
+
+    def start(
+        width: int = 1280, height: int = 900, *, dark: bool = False, touch: bool = False, **asked: object
+    ) -> Page:
+        page = page_at(width, height, dark=dark, touch=touch)
+        page.goto(f"{url}/?{urlencode(asked)}")
+        expect(page.locator(".card" if asked.get("labels") != 0 else ".empty").first).to_be_visible(timeout=30_000)
+        quiet(page)
+        page.evaluate("document.fonts.ready")
+        return page
+
+    def quiet(page: Page) -> None:
+        expect(page.locator("code")).to_be_visible()
+        n_frames = -1
+        while n_frames != len(frames_sent(page)):
+            n_frames = len(frames_sent(page))
+            page.wait_for_timeout(150)
+
+    return start

@@ -8,30 +8,20 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
-from toys import ToyEncoder, labelled_csv, one_thread
 
-from tagger.config import Settings
-from tagger.learning.recipe import Recipe
-from tagger.services import threshold_versions, training
-from tagger.services.importing import Upload, import_files
-from tagger.services.progress import Progress
+from tagger.services import threshold_versions
 from tagger.services.store import Store
 
 SLOW = 60_000  # milliseconds
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    """A run whose thresholds were saved twice. The app needs no encoder for it."""
-    store = Store(Settings(home=tmp_path / "home1", author="ada"))
-    store.encoding.use(ToyEncoder())
-    import_files(store, [Upload("bank.csv", labelled_csv(20).encode())], Progress())
-    with one_thread():
-        training.train(store, Recipe(), Progress(), promote_it=True)
+def store(trained: Store) -> Store:
+    """A run whose thresholds were saved twice."""
     long_note = "for the month's end, when everything that is not groceries has to be found at any price"
-    threshold_versions.save(store, {1: 0.9, 2: 0.8}, note=long_note)
-    threshold_versions.save(store, {1: 0.25})
-    return store
+    threshold_versions.save(trained, {1: 0.9, 2: 0.8}, note=long_note)
+    threshold_versions.save(trained, {1: 0.25})
+    return trained
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
@@ -70,4 +60,3 @@ def test_a_version_is_used_again_compared_and_downloaded(
     lefts = [button.bounding_box()["x"] for button in page.get_by_role("button", name="Use again").all()]
     assert len(lefts) == 3
     assert max(lefts) - min(lefts) <= 1
-    store.close()

@@ -9,32 +9,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
-from toys import ToyEncoder, labelled_csv, one_thread
 
-from tagger.config import Settings
-from tagger.learning.recipe import Recipe
-from tagger.services import training
-from tagger.services.importing import Upload, import_files
-from tagger.services.progress import Progress
 from tagger.services.store import Store
 
 SLOW = 60_000  # milliseconds
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """A trained run, and transactions that nobody has judged: each description three times."""
-    home = tmp_path / "home1"
-    store = Store(Settings(home=home, author="ada"))
-    store.encoding.use(ToyEncoder())
-    import_files(store, [Upload("bank.csv", labelled_csv(20).encode())], Progress())
-    with one_thread():
-        training.train(store, Recipe(), Progress(), promote_it=True)
-    shops = [f"2024-05-{day:02d},NEW SHOP {name},-{day}.00" for name in "ABCDEF" for day in (1, 2, 3)]
-    text = "\n".join(["date,description,amount", *shops])
-    import_files(store, [Upload("new.csv", text.encode())], Progress())
-    store.close()
-    return home
 
 
 def rows(home: Path, query: str) -> list[tuple]:
@@ -43,9 +21,10 @@ def rows(home: Path, query: str) -> list[tuple]:
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
-def test_moving_judging_saving_and_going_back(
-    serve_app: Callable[..., str], page_at: Callable[..., Page], home: Path, width: int, dark: bool
+def test_what_is_moved_judged_and_saved_is_on_disk(
+    serve_app: Callable[..., str], page_at: Callable[..., Page], trained: Store, width: int, dark: bool
 ) -> None:
+    home = trained.settings.home
     page = page_at(width, 900, dark=dark)
     page.goto(f"{serve_app()}/thresholds")
     card = page.locator(".card").first
