@@ -13,6 +13,7 @@ from tagger.services.flips import Flips
 from tagger.services.tuning import LabelTuning, Panel
 from tagger.storage.runs import STARTER
 from tagger.ui.components.flip_list import FlipRow, flip_list
+from tagger.ui.components.operations import Operation, Outcome
 from tagger.ui.components.threshold_panel import (
     Action,
     Everywhere,
@@ -22,7 +23,6 @@ from tagger.ui.components.threshold_panel import (
     Ranges,
     threshold_panel,
 )
-from tagger.ui.components.transaction_list import Operation, Outcome
 from tagger.ui.messages import callback, escape
 from tagger.ui.session import Session
 from tagger.ui.widgets import GET_STARTED, counted, empty

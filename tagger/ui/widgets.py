@@ -16,14 +16,13 @@ from tagger.services.progress import Progress
 from tagger.services.review import Row
 from tagger.storage.jobs import JobRow
 from tagger.storage.runs import STARTER
+from tagger.ui.components.operations import Operation, Outcome
 from tagger.ui.components.transaction_list import (
     Color,
     ListDay,
     ListLabel,
     ListRow,
     ListTag,
-    Operation,
-    Outcome,
     Source,
 )
 from tagger.ui.messages import escape, user_errors

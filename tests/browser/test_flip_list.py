@@ -120,3 +120,17 @@ def test_it_fits_phones_and_desktops(open_list, tmp_path, width, dark):
     if width == 390:
         small = "all => all.filter((one) => one.offsetParent && one.getBoundingClientRect().height < 44).length"
         assert page.locator(".flips button").evaluate_all(small) == 0
+
+
+def test_the_keyboard_stays_where_it_was_and_a_screen_reader_hears_what_was_stored(open_list):
+    page = open_list()
+    one = row(page, "LIDL")
+    no = one.get_by_role("button", name="No,")
+    no.press("Enter")
+    expect(one.locator(".state")).to_have_text("Saved")
+    expect(no).to_be_focused()
+    expect(page.locator(".flips [role=status]")).to_have_text("LIDL: Saved, no")
+    one.get_by_role("button", name="Undo").press("Enter")
+    expect(one.locator(".state")).to_have_text("")
+    expect(one.get_by_role("button", name="Yes,")).to_be_focused()
+    expect(page.locator(".flips [role=status]")).to_have_text("LIDL: Taken back")

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from tagger.ui.components.transaction_list import (
     EmptyText,
     ListDay,
@@ -11,20 +9,8 @@ from tagger.ui.components.transaction_list import (
     ListPage,
     ListRow,
     ListTag,
-    Outcome,
     page_data,
-    read_operations,
 )
-
-
-def test_operations_are_passed_on_in_order_and_as_they_were_sent():
-    sent = [{"operation": "o1", "kind": "confirm", "present": [1]}, {"operation": "o2", "kind": "no idea"}]
-    assert read_operations(sent) == sent
-
-
-@pytest.mark.parametrize("sent", [None, "o1", {"operation": "o1"}, [None, 1, {"kind": "undo"}, {"operation": 7}]])
-def test_anything_but_a_list_of_operations_is_nothing(sent):
-    assert read_operations(sent) == []
 
 
 def test_a_page_becomes_plain_json_and_leaves_out_days_without_rows():
@@ -36,10 +22,9 @@ def test_a_page_becomes_plain_json_and_leaves_out_days_without_rows():
         empty=EmptyText("Nothing here", "Upload a statement."),
     )
 
-    data = page_data(page, key="review", answer=Outcome({"o2", "o1"}, {"o4": "gone"}))
+    data = page_data(page)
 
     assert json.loads(json.dumps(data)) == {
-        "key": "review",
         "listing": "newest, page 2",
         "labels": [{"id": 3, "name": "groceries", "color": "green"}],
         "days": [
@@ -64,7 +49,5 @@ def test_a_page_becomes_plain_json_and_leaves_out_days_without_rows():
                 ],
             }
         ],
-        "acknowledged": ["o1", "o2"],
-        "failed": {"o4": "gone"},
         "empty": {"title": "Nothing here", "body": "Upload a statement."},
     }

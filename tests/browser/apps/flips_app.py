@@ -7,7 +7,7 @@ import json
 import streamlit as st
 
 from tagger.ui.components.flip_list import FlipRow, flip_list
-from tagger.ui.components.transaction_list import Outcome
+from tagger.ui.components.operations import Outcome
 
 
 def rows(decided: set[str]) -> list[FlipRow]:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from tagger.ui.components.operations import Operation, Outcome
 from tagger.ui.components.transaction_list import (
     COLORS,
     EmptyText,
@@ -25,8 +26,6 @@ from tagger.ui.components.transaction_list import (
     ListPage,
     ListRow,
     ListTag,
-    Operation,
-    Outcome,
     transaction_list,
 )
 

@@ -1,25 +1,21 @@
-"""The list of flips: transactions that gain or lose a tag, by description, each with a Yes and a No.
-
-As in the list of transactions, the browser sends every step that the server has not answered yet, each with an id of
-its own, so that a merged or lost rerun loses nothing.
-"""
+"""The list of flips: transactions that gain or lose a tag, by description, each with a Yes and a No."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import streamlit as st
 from streamlit.components.v2 import component
 
-from tagger.ui.components.transaction_list import Operation, Outcome, read_operations
+from tagger.ui.components import BASE_STYLE
+from tagger.ui.components.operations import Handler, answer, catch_up, receive
 
 _FOLDER = Path(__file__).parent
 _component = component(
     "tagger_flip_list",
-    css=(_FOLDER / "flip_list.css").read_text(encoding="utf-8"),
+    css="\n".join(path.read_text(encoding="utf-8") for path in (BASE_STYLE, _FOLDER / "flip_list.css")),
     js=(_FOLDER / "flip_list.js").read_text(encoding="utf-8"),
 )
 
@@ -49,7 +45,7 @@ def flip_list(
     listing: str,
     totals: Mapping[str, int],
     key: str,
-    on_operations: Callable[[list[Operation]], Outcome],
+    on_operations: Handler,
 ) -> None:
     """Draw the list and pass on what a person says.
 
@@ -61,25 +57,17 @@ def flip_list(
         before come again until the browser has seen their answer: handle each once, acknowledge it every time.
     """
 
-    def receive() -> None:
-        _deliver(st.session_state.get(key), key, on_operations)
-
-    answer: Outcome = st.session_state.get(f"{key}:answer", Outcome())
     result = _component(
         key=key,
         data={
             "listing": listing,
             "totals": {kind: totals.get(kind, 0) for kind in ("open", "wrong", "right")},
-            "acknowledged": sorted(answer.acknowledged),
-            "failed": dict(answer.failed),
             "flips": [_row_data(row) for row in rows],
+            **answer(key),
         },
-        on_operations_change=receive,
+        on_operations_change=lambda: receive(key, on_operations),
     )
-    # After a lost connection a new session starts with the browser's old state, and Streamlit calls no callback.
-    if _ids(result) - st.session_state.get(f"{key}:handed", set()):
-        _deliver(result, key, on_operations)
-        st.rerun()
+    catch_up(result, key, on_operations)
 
 
 def _row_data(row: FlipRow) -> dict[str, Any]:
@@ -92,18 +80,3 @@ def _row_data(row: FlipRow) -> dict[str, Any]:
         "probability": row.probability,
         "transactions": list(row.transactions),
     }
-
-
-def _operations(state: object) -> list[Operation]:
-    return read_operations(state.get("operations")) if isinstance(state, Mapping) else []
-
-
-def _ids(state: object) -> set[str]:
-    return {operation["operation"] for operation in _operations(state)}
-
-
-def _deliver(state: object, key: str, on_operations: Callable[[list[Operation]], Outcome]) -> None:
-    operations = _operations(state)
-    st.session_state[f"{key}:answer"] = on_operations(operations) if operations else Outcome()
-    # Only after the callback returned: operations that it could not take are delivered again.
-    st.session_state[f"{key}:handed"] = _ids(state)

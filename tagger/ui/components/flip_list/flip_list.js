@@ -38,7 +38,7 @@ class FlipList {
     this.kind = "open";
     this.rows = new Map();
     this.pending = [];
-    this.root = make("div", "flips");
+    this.root = make("div", "base flips");
     this.tabs = make("div", "tabs");
     this.tabs.setAttribute("role", "tablist");
     this.buttons = {};
@@ -86,6 +86,8 @@ class FlipList {
   settle(row, message) {
     row.operation = null;
     row.message = message;
+    const done = row.undoing ? "Taken back" : `Saved, ${row.verdict}`;
+    this.announce.textContent = `${row.flip.description}: ${message || done}`;
     if (row.undoing && !message) row.verdict = row.stored = null;
     else if (!message) row.stored = row.sent;
     else row.verdict = row.stored ? row.verdict : null;
@@ -141,12 +143,16 @@ class FlipList {
     const said = verdict ?? (flip.kind === "open" ? null : (flip.kind === "right") === flip.gains ? "yes" : "no");
     for (const [value, button] of Object.entries(row.buttons)) {
       button.setAttribute("aria-pressed", String(said === value));
-      button.disabled = Boolean(row.operation) || !flip.transactions.length;
+      button.disabled = !flip.transactions.length;
+      // Not disabled: the key that was pressed keeps the focus while its verdict is under way.
+      button.setAttribute("aria-disabled", String(Boolean(row.operation)));
     }
     const state = row.message || (row.operation ? "Saving\u2026" : stored ? "Saved" : flip.transactions.length ? "" : "No description to remember");
     row.state.textContent = state;
     row.element.dataset.state = row.message ? "failed" : row.operation ? "saving" : stored ? "saved" : "";
+    const hasFocus = row.undo.getRootNode().activeElement === row.undo;
     row.undo.hidden = !stored || Boolean(row.operation);
+    if (hasFocus && row.undo.hidden) row.buttons.yes.focus();
     return row.element;
   }
 
@@ -176,12 +182,11 @@ class FlipList {
   }
 
   judge(row, value) {
-    if (row.verdict === value && !row.message) return;
+    if (row.operation || (row.verdict === value && !row.message)) return;
     row.verdict = value;
     row.sent = this.send({ kind: "verdict", label: row.flip.label.id, transactions: row.flip.transactions, value });
     row.operation = row.sent;
     row.message = "";
-    this.announce.textContent = `Saving: ${row.flip.description}, ${value}.`;
     this.draw();
   }
 

@@ -23,6 +23,7 @@ import streamlit as st
 
 from tagger.learning.calibration import Bin
 from tagger.learning.metrics import PRF, Macro
+from tagger.ui.components import BASE_STYLE
 
 _HERE = Path(__file__).parent
 # One module in several files: each uses what the ones before it define.
@@ -30,7 +31,7 @@ SCRIPTS = tuple(_HERE / f"{name}.js" for name in ("numbers", "dom", "goals", "ch
 
 _mount = st.components.v2.component(
     "transaction_tagger.threshold_panel",
-    css=(_HERE / "threshold_panel.css").read_text(encoding="utf-8"),
+    css="\n".join(path.read_text(encoding="utf-8") for path in (BASE_STYLE, _HERE / "threshold_panel.css")),
     js="\n".join(path.read_text(encoding="utf-8") for path in SCRIPTS),
 )
 _mount_news = st.components.v2.component(

@@ -47,7 +47,7 @@ class Panel {
     this.timer = 0;
     this.comparing = false;
     this.view = "threshold";
-    this.root = make("div", "panel");
+    this.root = make("div", "base panel");
     this.root.dataset.view = this.view;
     this.build();
     parent.append(this.root);

@@ -1,24 +1,19 @@
-"""The phone-style list of transactions: what it shows, what it sends back, and the component that draws it.
-
-The list runs in the browser. It applies every action at once and sends the actions that the server has not yet
-answered, all of them and in order, each with an id of its own. A merged or lost rerun therefore loses nothing,
-and whoever stores the operations handles each id once.
-"""
+"""The phone-style list of transactions: what it shows, what it sends back, and the component that draws it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import streamlit as st
 from streamlit.components.v2 import component
+
+from tagger.ui.components.operations import Handler, answer, catch_up, receive
 
 Color = Literal["red", "orange", "yellow", "green", "blue", "violet", "gray"]
 Source = Literal["confirmed", "remembered", "predicted"]
 RowState = Literal["open", "waiting", "confirmed"]
-Operation = Mapping[str, Any]  # `services.review.apply` says what is in it
 
 COLORS: tuple[Color, ...] = ("red", "orange", "yellow", "green", "blue", "violet", "gray")
 
@@ -105,19 +100,11 @@ class ListPage:
     empty: EmptyText = EmptyText("Nothing here")
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of operations: ids that are stored, and messages for those that cannot be."""
-
-    acknowledged: Collection[str] = ()
-    failed: Mapping[str, str] = field(default_factory=dict)
-
-
 def transaction_list(
     page: ListPage,
     *,
     key: str,
-    on_operations: Callable[[list[Operation]], Outcome],
+    on_operations: Handler,
     on_why: Callable[[str], None],
 ) -> None:
     """Draw one page of transactions and pass on what a person does with them.
@@ -136,42 +123,25 @@ def transaction_list(
         Called with a transaction's id when a person asks why it has its tags.
     """
 
-    def receive() -> None:
-        _deliver(_state_of(key), key, on_operations)
-
-    answer: Outcome = st.session_state.get(_answer_key(key), Outcome())
     result = _component(
         key=key,
-        data=page_data(page, key=key, answer=answer),
-        on_operations_change=receive,
+        data={"key": key, **page_data(page), **answer(key)},
+        on_operations_change=lambda: receive(key, on_operations),
         on_why_change=lambda: None,  # declares the trigger; the answer is drawn below, not in a callback
     )
-    # After a lost connection a new session starts with the browser's old state, and Streamlit calls no callback.
-    if _ids(result) - st.session_state.get(_handed_key(key), set()):
-        _deliver(result, key, on_operations)
-        st.rerun()
+    catch_up(result, key, on_operations)
     if isinstance(result.get("why"), str):
         on_why(result["why"])
 
 
-def page_data(page: ListPage, *, key: str, answer: Outcome | None = None) -> dict[str, Any]:
-    """Return the page in the shape that the component reads (plain JSON types)."""
-    answer = answer or Outcome()
+def page_data(page: ListPage) -> dict[str, Any]:
+    """The page in the shape that the component reads (plain JSON types)."""
     return {
-        "key": key,
         "listing": page.listing,
         "labels": [{"id": label.id, "name": label.name, "color": label.color} for label in page.labels],
         "days": [{"title": day.title, "rows": [_row_data(row) for row in day.rows]} for day in page.days if day.rows],
-        "acknowledged": sorted(answer.acknowledged),
-        "failed": dict(answer.failed),
         "empty": {"title": page.empty.title, "body": page.empty.body},
     }
-
-
-def read_operations(value: object) -> list[Operation]:
-    """What the browser sent, in the order of the actions, without what has no id to answer it by."""
-    entries = value if isinstance(value, list) else []
-    return [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("operation"), str)]
 
 
 def _row_data(row: ListRow) -> dict[str, Any]:
@@ -197,27 +167,3 @@ def _row_data(row: ListRow) -> dict[str, Any]:
         "why": row.why,
         "reason": row.reason,
     }
-
-
-def _answer_key(key: str) -> str:
-    return f"{key}:answer"
-
-
-def _handed_key(key: str) -> str:
-    return f"{key}:handed"
-
-
-def _state_of(key: str) -> Mapping[str, object]:
-    state = st.session_state.get(key)
-    return state if isinstance(state, Mapping) else {}
-
-
-def _ids(state: Mapping[str, object]) -> set[str]:
-    return {operation["operation"] for operation in read_operations(state.get("operations"))}
-
-
-def _deliver(state: Mapping[str, object], key: str, on_operations: Callable[[list[Operation]], Outcome]) -> None:
-    operations = read_operations(state.get("operations"))
-    st.session_state[_answer_key(key)] = on_operations(operations) if operations else Outcome()
-    # Only after the callback returned: operations that it could not take are delivered again.
-    st.session_state[_handed_key(key)] = _ids(state)
