@@ -27,7 +27,7 @@ from tagger.ui.components import BASE_STYLE
 
 _HERE = Path(__file__).parent
 # One module in several files: each uses what the ones before it define.
-SCRIPTS = tuple(_HERE / f"{name}.js" for name in ("numbers", "dom", "goals", "chart", "card", "panel"))
+SCRIPTS = tuple(_HERE / f"{name}.js" for name in ("numbers", "dom", "goals", "chart", "card", "totals", "tools", "panel"))
 
 _mount = st.components.v2.component(
     "transaction_tagger.threshold_panel",

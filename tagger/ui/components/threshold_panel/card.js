@@ -195,7 +195,7 @@ class Card {
     this.panel.dragged = this;
     this.threshold = this.snap(Number(this.slider.value));
     this.update();
-    this.panel.updateTotals();
+    this.panel.update();
   }
 
   press(event) {
@@ -210,7 +210,7 @@ class Card {
     this.panel.dragged = this;
     this.threshold = this.snap(target);
     this.update();
-    this.panel.updateTotals();
+    this.panel.update();
     this.panel.commitSoon();
   }
 }

@@ -5,18 +5,6 @@
 const KEYS_PAUSE = 300; // ms without a key press until a series of presses is committed as one
 const FRAME_BUDGET = 8; // ms of a frame for making cards
 const HISTORY = 100; // steps that can be undone
-const VIEWS = { threshold: "Scores", recall: "Precision\u2013recall", calibration: "Calibration" };
-
-// A tag without a positive, or without a negative, has no F1 to mend: it comes last, as macro leaves it out.
-const sortF1 = (card) => (card.curve.positives ? card.measure.f1 ?? 2 : 2);
-
-// The first is the default: where the numbers rest on the most evidence, and a change moves the most tags.
-const ORDERS = {
-  support: ["Most examples first", (a, b) => b.curve.positives - a.curve.positives],
-  f1: ["Worst F1 first", (a, b) => sortF1(a) - sortF1(b)],
-  changed: ["Changed only", (a, b) => a.index - b.index],
-  name: ["Name A to Z", (a, b) => a.label.name.localeCompare(b.label.name)],
-};
 
 const panels = new WeakMap();
 
@@ -79,8 +67,8 @@ class Panel {
   }
 
   build() {
-    this.buildTotals();
-    this.buildTools();
+    this.totals = new Totals();
+    this.tools = new Tools(this);
     this.grid = make("ul", "grid");
     this.grid.setAttribute("aria-label", "Thresholds by tag");
     this.emptyTitle = make("h3");
@@ -89,111 +77,13 @@ class Panel {
     this.empty = make("section", "empty", emptyPicture(), this.emptyTitle, this.emptyText, this.emptyButton);
     this.announce = make("p", "hush");
     this.announce.setAttribute("role", "status");
-    this.top = make("header", "top", this.totals, this.tools);
+    this.top = make("header", "top", this.totals.element, this.tools.element);
     this.root.append(this.top, this.grid, this.empty, this.announce);
     this.emptyButton.addEventListener("click", () => {
-      this.query.value = "";
-      this.order.selectedIndex = 0;
+      this.tools.clear();
       this.arrange();
-      this.query.focus();
     });
     this.root.addEventListener("keydown", (event) => this.shortcut(event));
-  }
-
-  buildTotals() {
-    this.figures = { micro: {}, macro: {} };
-    const head = make("tr", "", make("td", "corner", "\u00b1 vs saved"));
-    for (const metric of METRICS) {
-      const cell = make("th", "", TITLES[metric]);
-      cell.scope = "col";
-      head.append(cell);
-    }
-    const body = make("tbody");
-    this.scored = make("span");
-    this.leftOut = make("span", "left-out");
-    const captions = { micro: ["Micro", "all tags pooled"], macro: ["Macro", this.scored, ", ", this.leftOut] };
-    for (const [kind, [title, ...caption]] of Object.entries(captions)) {
-      const name = make("th", "", make("b", "", title), make("small", "", ...caption));
-      name.scope = "row";
-      const row = make("tr", "", name);
-      for (const metric of METRICS) {
-        const value = make("span", "value");
-        const delta = make("span", "delta");
-        const range = make("small", "range");
-        range.title = SPAN;
-        this.figures[kind][metric] = { value, delta, range };
-        row.append(make("td", `is-${metric}`, value, delta, range));
-      }
-      row.dataset.total = kind;
-      this.figures[kind].row = row;
-      body.append(row);
-    }
-    const table = make("table", "figures", make("thead", "", head), body);
-    table.setAttribute("aria-label", "Totals over all tags");
-    this.given = make("span", "value");
-    this.givenDelta = make("span", "delta");
-    this.untagged = make("span", "value");
-    this.untaggedDelta = make("span", "delta");
-    this.everywhere = make("span", "name");
-    this.truth = make("small", "truth");
-    this.heldOut = make("small", "held-out");
-    this.measured = make("small", "measured");
-    const given = make("div", "given", this.everywhere,
-      make("div", "pair", make("span", "", this.given, " tags", this.givenDelta), make("span", "", this.untagged, " without a tag", this.untaggedDelta)),
-      this.truth, this.heldOut, this.measured);
-    this.totals = make("section", "totals", table, given);
-  }
-
-  buildTools() {
-    this.query = make("input");
-    Object.assign(this.query, { type: "search", placeholder: "Find a tag", autocomplete: "off", spellcheck: false });
-    this.query.setAttribute("aria-label", "Find a tag");
-    this.order = make("select");
-    this.order.setAttribute("aria-label", "Order of the tags");
-    for (const [value, [title]] of Object.entries(ORDERS)) {
-      const option = make("option", "", title);
-      option.value = value;
-      this.order.append(option);
-    }
-    this.shown = make("span", "shown");
-    this.shown.setAttribute("role", "status");
-    this.views = make("div", "views");
-    this.views.setAttribute("role", "radiogroup");
-    this.views.setAttribute("aria-label", "What the charts show");
-    for (const [view, title] of Object.entries(VIEWS)) {
-      const input = make("input");
-      Object.assign(input, { type: "radio", name: "view", value: view, checked: view === this.view });
-      input.addEventListener("change", () => this.look(view));
-      this.views.append(make("label", "", input, make("span", "", title)));
-    }
-    this.undoButton = makeButton("Undo", "Ctrl+Z");
-    this.redoButton = makeButton("Redo", "Ctrl+Shift+Z");
-    this.compare = makeButton("Show saved", "Look at the thresholds in use; press again to come back.");
-    this.compare.setAttribute("aria-pressed", "false");
-    this.allSaved = makeButton("Reset all to saved");
-    this.allTarget = makeButton("All to their goal", "Every tag to where it reaches the goal that its card names.");
-    this.bulk = new GoalMenu("Goal for all tags shown", () => this.showBulk(), "Goal for all shown \u2026");
-    this.bulkButton = makeButton("Give");
-    this.moreButton = makeButton("More tools"); // on a phone, where they would push the first card out of sight
-    this.moreButton.className = "more";
-    this.below = make("p", "measured-below"); // a phone's totals have no room for it
-    this.tools = make("div", "tools",
-      make("div", "find", this.query, this.order), this.shown, make("span", "space"), this.moreButton,
-      make("div", "later", this.views, make("span", "break"),
-        make("div", "steps", this.undoButton, this.redoButton, this.compare), make("span", "space"),
-        make("div", "bulk", this.bulk.element, this.bulkButton), this.allSaved, this.allTarget), this.below);
-    this.showBulk();
-    this.showMore(false);
-
-    this.moreButton.addEventListener("click", () => this.showMore(this.tools.dataset.more === "no"));
-    this.order.addEventListener("change", () => this.arrange());
-    this.query.addEventListener("input", () => this.arrange());
-    this.undoButton.addEventListener("click", () => this.travel(-1));
-    this.redoButton.addEventListener("click", () => this.travel(1));
-    this.compare.addEventListener("click", () => this.toggleCompare());
-    this.bulkButton.addEventListener("click", () => this.giveToShown());
-    this.allTarget.addEventListener("click", () => this.set(this.reachable().map((card) => [card, card.label.target])));
-    this.allSaved.addEventListener("click", () => this.reset(this.cards));
   }
 
   // What Python sends
@@ -231,15 +121,16 @@ class Panel {
       isHeld ||= ahead;
       card.describe(label, ahead ? card.threshold : stands);
     });
-    this.savedTotals = totals(this.cards.map((card) => card.savedMeasure));
     if (isFirst) {
       this.arrange();
       for (const card of this.cards) this.sight.observe(card.element);
       this.buildRest(this.cards);
     }
     if (!isHeld) this.record();
-    this.describeTotals();
-    this.updateTotals();
+    this.totals.describe(this);
+    this.tools.describe(this.totals);
+    this.top.hidden = !this.cards.length;
+    this.update();
     this.root.dataset.state = String(state.number);
   }
 
@@ -265,80 +156,10 @@ class Panel {
     });
   }
 
-  describeTotals() {
-    const { state } = this;
-    const judged = this.cards.map((card) => card.data.judged);
-    const most = Math.max(0, ...judged);
-    const upTo = judged.some((n) => n !== most) ? "up to " : "";
-    const left = this.cards.length - this.savedTotals.scored;
-    write(this.scored, `mean of ${tags(this.savedTotals.scored)}`);
-    write(this.leftOut, left ? `${count(left)} left out` : "none left out");
-    this.leftOut.title = left ? "Without a judged row that has it and one that has it not, a tag has no F1, so macro leaves it out." : "";
-    write(this.everywhere, `All ${plural(state.nRows, "transaction")}`);
-    const { heldOut, byHand } = state;
-    const moved = byHand ? `, ${count(byHand)} moved by hand as they stand` : "";
-    write(this.heldOut, heldOut ? `Held out: F1 micro ${show(heldOut.micro.f1)}, macro ${show(heldOut.macro.f1)}${moved}` : "");
-    this.heldOut.title = "Every row cut at thresholds that the tags' goals chose without it: what to expect of descriptions never seen.";
-    write(this.measured, `Measured ${state.measuredOn}, ${upTo}${count(most)} judged rows`);
-    write(this.below, `${this.measured.textContent}. ${this.heldOut.textContent}`);
-    this.top.hidden = this.cards.length === 0;
-  }
-
-  // What follows the sliders
-
-  updateTotals() {
-    const now = totals(this.cards.map((card) => card.measure));
-    const isExact = this.cards.every((card) => card.seen === card.label.threshold);
-    for (const kind of ["micro", "macro"]) {
-      for (const metric of METRICS) {
-        const cell = this.figures[kind][metric];
-        const value = now[kind][metric];
-        write(cell.value, show(value));
-        writeScoreDelta(cell.delta, value, this.savedTotals[kind][metric]);
-        const ends = this.state.intervals[kind][metric];
-        const before = this.exactTotals?.[kind][metric] ?? value;
-        if (isExact || !ends || value === null) writeSpan(cell.range, value === null ? null : ends, true);
-        else writeSpan(cell.range, shifted(ends, value - before), false);
-        this.figures[kind].row.dataset[metric] = exact(value);
-      }
-    }
-    if (isExact) this.exactTotals = now;
-    this.updateEverywhere(isExact);
-    const given = now.micro.tp + now.micro.fp;
-    const positives = now.micro.tp + now.micro.fn;
-    write(this.truth, `On judged rows ${tags(given)} given, ${count(positives)} true`);
-    this.allSaved.disabled = this.comparing || !this.cards.some((card) => card.isOpen);
-    this.allTarget.disabled = this.comparing || !this.reachable().some((card) => card.threshold !== card.label.target);
-    this.undoButton.disabled = this.comparing || this.step <= 0;
-    this.redoButton.disabled = this.comparing || this.step >= this.steps.length - 1;
-    this.compare.disabled = !this.comparing && !this.cards.some((card) => card.changed);
-    this.updateShown();
-  }
-
-  /** All transactions: tags follow from each label's own counts; who is left without one does not, until Python counts. */
-  updateEverywhere(isExact) {
-    const { shown, shownSaved, nRows } = this.state;
-    let given = shownSaved.tags;
-    let untagged = shown.untagged;
-    for (const card of this.cards) {
-      given += card.gained;
-      untagged += card.moreUntagged;
-    }
-    untagged = Math.min(nRows, Math.max(0, untagged));
-    write(this.given, count(given));
-    write(this.givenDelta, showDelta(given, shownSaved.tags, 0));
-    const share = nRows ? untagged / nRows : 0;
-    write(this.untagged, `${isExact ? "" : "\u2248 "}${percent(share)}`);
-    this.untagged.dataset.rows = String(untagged);
-    const change = 100 * (share - (nRows ? shownSaved.untagged / nRows : 0));
-    write(this.untaggedDelta, Number(Math.abs(change).toFixed(1)) ? `${change > 0 ? "+" : "\u2212"}${Math.abs(change).toFixed(1)}` : "");
-  }
-
-  updateShown() {
-    const { length } = this.cards;
-    const some = this.visible.length === length ? "" : `${count(this.visible.length)} of `;
-    const changed = this.cards.filter((card) => card.changed).length;
-    write(this.shown, `${some}${tags(length)}, ${count(changed)}\u00a0changed`);
+  /** What follows the sliders. */
+  update() {
+    this.totals.update();
+    this.tools.update();
   }
 
   /** Those whose goal has a value. */
@@ -350,8 +171,8 @@ class Panel {
 
   /** Order and filter. Only on request, so that no card moves away from under a pointer. */
   arrange() {
-    const wanted = fold(this.query.value.trim());
-    const order = this.order.value;
+    const { text, order } = this.tools;
+    const wanted = fold(text);
     const sorted = [...this.cards].sort((a, b) => ORDERS[order][1](a, b) || a.index - b.index);
     this.visible = sorted.filter((card) => card.name.includes(wanted) && (order !== "changed" || card.changed));
     this.grid.replaceChildren(...this.visible.map((card) => card.element));
@@ -365,10 +186,10 @@ class Panel {
       write(this.emptyText, "Every tag stands at its saved threshold.");
     } else {
       write(this.emptyTitle, "No tag found");
-      write(this.emptyText, `Nothing matches \u201c${this.query.value.trim()}\u201d${order === "changed" ? " among the changed tags" : ""}.`);
+      write(this.emptyText, `Nothing matches \u201c${text}\u201d${order === "changed" ? " among the changed tags" : ""}.`);
     }
     this.emptyButton.hidden = this.cards.length === 0;
-    this.updateShown();
+    this.tools.count(this);
   }
 
   look(view) {
@@ -380,13 +201,13 @@ class Panel {
 
   toggleCompare() {
     this.comparing = !this.comparing;
-    this.compare.setAttribute("aria-pressed", String(this.comparing));
+    this.tools.compare.setAttribute("aria-pressed", String(this.comparing));
     this.root.dataset.comparing = this.comparing ? "yes" : "no";
     for (const card of this.cards) {
       if (card.chart) card.setDisabled();
       card.update();
     }
-    this.updateTotals();
+    this.update();
     write(this.announce, this.comparing ? "The saved thresholds are shown." : "Your thresholds are shown again.");
   }
 
@@ -399,7 +220,7 @@ class Panel {
       card.threshold = threshold;
       card.update();
     }
-    this.updateTotals();
+    this.update();
     this.commit();
     write(this.announce, pairs.length === 1
       ? `${pairs[0][0].label.name} is set to ${show(pairs[0][1])}.`
@@ -427,7 +248,7 @@ class Panel {
       card.update();
     }
     if (Object.keys(set).length) this.send({ set, goals });
-    this.updateTotals();
+    this.update();
   }
 
   giveGoals(pairs) {
@@ -435,23 +256,6 @@ class Panel {
     const goals = Object.fromEntries(pairs.map(([card, text]) => [card.label.id, text]));
     this.send({ goals });
     write(this.announce, pairs.length === 1 ? `${pairs[0][0].label.name} has a new goal.` : `${tags(pairs.length)} have a new goal.`);
-  }
-
-  showMore(isOpen) {
-    this.tools.dataset.more = isOpen ? "yes" : "no";
-    this.moreButton.setAttribute("aria-expanded", String(isOpen));
-  }
-
-  showBulk() {
-    this.bulkButton.hidden = !this.bulk.select.value;
-  }
-
-  giveToShown() {
-    if (!this.bulk.isValid) return;
-    this.giveGoals(this.visible.map((card) => [card, this.bulk.text]));
-    this.bulk.select.value = "";
-    this.bulk.showFields({ written: "", about: "" }, []);
-    this.showBulk();
   }
 
   shortcut(event) {
@@ -511,7 +315,7 @@ class Panel {
     if (!Object.keys(set).length) return;
     this.record();
     this.send({ set });
-    this.updateTotals();
+    this.update();
   }
 
   send(action) {
@@ -526,11 +330,6 @@ class Panel {
     document.removeEventListener("transaction-tagger-news", this.onNews);
     this.root.remove();
   }
-}
-
-/** An interval moved along with its value. */
-function shifted(ends, by) {
-  return ends.map((end) => clamp(end + by));
 }
 
 function emptyPicture() {
