@@ -31,7 +31,8 @@ function make(tag, className, ...children) {
 }
 
 const count = (value) => value.toLocaleString("en-US");
-const keyOf = (flip) => JSON.stringify([flip.kind, flip.label.id, flip.description]);
+const keyOf = (flip) => JSON.stringify([flip.kind, flip.label.id, flip.label.name, flip.description]);
+const UNDECIDED = { verdict: null, stored: null, sent: null, operation: null, message: "", undoing: false };
 
 class FlipList {
   constructor(parent) {
@@ -67,20 +68,30 @@ class FlipList {
     const handled = new Set(data.acknowledged);
     const failed = new Map(Object.entries(data.failed));
     this.pending = this.pending.filter((one) => !handled.has(one.operation) && !failed.has(one.operation));
-    if (data.listing !== this.listing) this.rows.clear();
-    this.listing = data.listing;
     const fresh = new Map(data.flips.map((flip) => [keyOf(flip), flip]));
-    for (const [key, row] of this.rows) {
-      const settled = row.operation && (handled.has(row.operation) || failed.has(row.operation));
-      if (settled) this.settle(row, failed.get(row.operation) ?? "");
-      // What nobody decided here and does not flip any more has gone; what was decided stays to be seen.
-      if (fresh.has(key)) row.flip = fresh.get(key);
-      else if (!row.verdict) this.rows.delete(key);
-    }
-    for (const [key, flip] of fresh) if (!this.rows.has(key)) this.rows.set(key, { flip });
+    if (data.listing === this.listing) this.update(fresh, handled, failed);
+    else this.begin(fresh);
+    this.listing = data.listing;
     this.totals = data.totals;
     if (!this.chosen && !this.totals[this.kind]) this.kind = Object.keys(KINDS).find((kind) => this.totals[kind]) ?? "open";
     this.draw();
+  }
+
+  /** Another list: what was decided is forgotten. Rows that were there before keep their elements. */
+  begin(fresh) {
+    const before = this.rows;
+    this.rows = new Map([...fresh].map(([key, flip]) => [key, { ...before.get(key), ...UNDECIDED, flip }]));
+  }
+
+  /** The same list: what was decided stays to be seen; what nobody decided here and does not flip any more has gone. */
+  update(fresh, handled, failed) {
+    for (const [key, row] of this.rows) {
+      const settled = row.operation && (handled.has(row.operation) || failed.has(row.operation));
+      if (settled) this.settle(row, failed.get(row.operation) ?? "");
+      if (fresh.has(key)) row.flip = fresh.get(key);
+      else if (!row.verdict) this.rows.delete(key);
+    }
+    for (const [key, flip] of fresh) if (!this.rows.has(key)) this.rows.set(key, { ...UNDECIDED, flip });
   }
 
   settle(row, message) {
