@@ -73,8 +73,8 @@ def _goal(store: Store, options: argparse.Namespace) -> dict[str, Any] | str:
     if options.json:
         return found
     lines = [f"{found['label']} stands at {_figure(found['threshold'])} now, to reach {found['goal']}."]
-    if found["nearest"] is not None:
-        lines.append(f"That cannot be reached here; the nearest is {_figure(found['nearest'])}.")
+    if found["note"]:
+        lines.append(f"{found['note']}.")
     return "\n".join([*lines, "Not in use yet: tagger thresholds save."])
 
 

@@ -250,6 +250,16 @@ class Reach:
         )
 
     @cached_property
+    def answered(self) -> _Counts:
+        """How many rows show each label whatever the model says: people or memory answer. Int64 (n_labels,)."""
+        remembered, rows = self._view.remembered, self._view.judged_rows
+        values, folds = self._view.truth.values[rows], self._view.columns.fold_index[rows]
+        from_memory = remembered.y_true & remembered.judged
+        unjudged = np.bincount(self._pairs.fold, self._unjudged_rows, minlength=len(from_memory))
+        of_judged = (values == YES) | (from_memory[folds] & (values == NOT_JUDGED))
+        return np.asarray(unjudged.astype(np.int64) @ from_memory + np.count_nonzero(of_judged, axis=0))
+
+    @cached_property
     def _judged_pairs(self) -> NDArray[np.intp]:
         return self._pairs.of_row[self._view.judged_rows]
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -15,93 +13,20 @@ from numpy.typing import NDArray
 from tagger.errors import SettingError
 from tagger.labels.labelset import Label, find
 from tagger.learning.bootstrap import ScoreIntervals
-from tagger.learning.calibration import Calibration, calibration
-from tagger.learning.goals import AtMostPerMonth, BestF, Goal, Solution, parse_goal
-from tagger.learning.metrics import LabelScore, Summary, score_labels, summarize
-from tagger.learning.step_curve import StepCurve, step_curves
-from tagger.learning.thresholds import MIN_POSITIVE_GROUPS, apply_thresholds, cut_by_others, positive_groups
-from tagger.learning.uncertainty import Bands, Uncertainty
+from tagger.learning.goals import AtMostPerMonth, BestF, Solution
+from tagger.learning.metrics import LabelScore, score_labels
+from tagger.learning.thresholds import apply_thresholds
 from tagger.services import flips as flipping
-from tagger.services.evidence import Evidence, gather, measured_on
+from tagger.services.board import RECOMMENDED, Board, HeldOut, board, reach, read_goal, readable
+from tagger.services.evidence import gather, measured_on
 from tagger.services.flips import Flips
-from tagger.services.reach import Pairs, Reach, Shown
+from tagger.services.reach import Reach, Shown
 from tagger.services.scores import described
 from tagger.services.store import Store
 from tagger.services.threshold_versions import check, in_use
 from tagger.services.view import View
 from tagger.storage import runs
 from tagger.storage.runs import Bundle
-
-RECOMMENDED = "recommended"  # the goal of every label that was given no other: what the run was trained with
-_UNSEEN_FOLDS = 5  # rows that the run never saw are divided into as many
-
-_Matrix = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, eq=False)
-class Board:
-    """What sliders stand on; made once, and again when a verdict is given, or rows or the run change.
-
-    Attributes
-    ----------
-    curves : one per label of the evidence.
-    n_groups : int64 (n_labels,), different descriptions that have the label.
-    """
-
-    bundle: Bundle
-    evidence: Evidence
-    labels: tuple[Label, ...]
-    curves: list[StepCurve]
-    n_groups: NDArray[np.int64]
-    uncertainty: Uncertainty
-
-    @cached_property
-    def bands(self) -> Bands:
-        return self.uncertainty.bands()
-
-    @cached_property
-    def calibrations(self) -> list[Calibration]:
-        evidence = self.evidence
-        return [
-            calibration(evidence.y_true[rows, place], evidence.y_prob[rows, place], evidence.groups[rows])
-            for place, rows in enumerate(evidence.judged.T)
-        ]
-
-    @cached_property
-    def _folds(self) -> NDArray[np.int64]:
-        """Folds as they were in training; rows that the run never saw have folds of their own, by description."""
-        unseen = self.evidence.folds.max(initial=-1) + 1 + self.evidence.groups % _UNSEEN_FOLDS
-        return np.where(self.evidence.folds < 0, unseen, self.evidence.folds)
-
-    @cached_property
-    def _held_out(self) -> dict[tuple[int, str], tuple[_Matrix, LabelScore]]:
-        return {}
-
-    def held_out(self, place: int, goal: str, solution: Solution) -> tuple[_Matrix, LabelScore]:
-        """What each row is given where the goal chose the threshold without it, bool (n_rows,); and how that scores.
-
-        A goal that asks no verdict chose it without any row: `solution` is then what all are cut at.
-        """
-        parsed = _read(goal)
-        if isinstance(parsed, AtMostPerMonth):
-            return self._scored(place, apply_thresholds(self._column(place)[1], [solution.threshold]))
-        if (place, goal) not in self._held_out:
-            if parsed is None:
-                y_pred = self.evidence.y_pred[:, place : place + 1]
-            else:
-                y_pred = cut_by_others(parsed, *self._column(place), self._folds)
-            self._held_out[place, goal] = self._scored(place, y_pred)
-        return self._held_out[place, goal]
-
-    def _scored(self, place: int, y_pred: _Matrix) -> tuple[_Matrix, LabelScore]:
-        y_true, _, judged = self._column(place)
-        (score,) = score_labels(y_true, y_pred, judged)
-        return y_pred[:, 0], score
-
-    def _column(self, place: int) -> tuple[_Matrix, NDArray[np.float32], _Matrix]:
-        """One label's truth, probabilities and which are judged, each of shape (n_rows, 1)."""
-        column = slice(place, place + 1)
-        return self.evidence.y_true[:, column], self.evidence.y_prob[:, column], self.evidence.judged[:, column]
 
 
 @dataclass(frozen=True)
@@ -112,10 +37,11 @@ class LabelTuning:
     ----------
     saved, draft : the threshold in use, and where the slider stands.
     goal, saved_goal : what it is to reach, as `parse_goal` reads it, or RECOMMENDED; and what it was saved with.
-    solution : where it reaches that; None where these rows cannot say.
+    solution : where it reaches that; None where nothing can say.
     best_f1 : the peak of the curve that is drawn; None where there is too little to tune on.
-    held_out_f1 : where the goal chose the threshold without the rows that are cut at it; None where it chose none.
-    given, given_saved : how many transactions the model gives it where the slider stands, and as saved.
+    held_out : where the goal chose the threshold without the rows that are cut at it; None where it chose none.
+    given, given_saved : how many transactions the model gives it where the slider stands, and as saved; `answered`
+        counts those that show it whatever the model says, since people or memory answer.
     note : why it is not tuned, or does not reach its goal; "" where it does.
     """
 
@@ -126,9 +52,10 @@ class LabelTuning:
     saved_goal: str
     solution: Solution | None
     best_f1: float | None
-    held_out_f1: float | None
+    held_out: LabelScore | None
     given: int
     given_saved: int
+    answered: int
     note: str
 
     @property
@@ -144,8 +71,8 @@ class Panel:
     ----------
     board, reach : what curves and counts are drawn from; None where there is nothing to draw.
     intervals : at the sliders.
-    held_out : scores of the sliders with each row cut at thresholds that were chosen without it. Labels that were moved
-        by hand are cut where they stand; `n_by_hand` counts them.
+    held_out, held_out_saved : what the sliders score, and the saved thresholds, with each row cut at thresholds that
+        were chosen without it.
     has_new_goals : a label was given another goal than it was saved with.
     saved_everywhere : float64, the thresholds in use of all labels of the store; NaN where no model knows one.
     shown_saved, shown : what all transactions show at these, and at the sliders.
@@ -161,8 +88,8 @@ class Panel:
     board: Board | None = None
     reach: Reach | None = None
     intervals: ScoreIntervals | None = None
-    held_out: Summary | None = None
-    n_by_hand: int = 0
+    held_out: HeldOut | None = None
+    held_out_saved: HeldOut | None = None
     has_new_goals: bool = False
     saved_everywhere: NDArray[np.float64] | None = None
     shown_saved: Shown | None = None
@@ -182,36 +109,6 @@ class Panel:
         return {each.label.id: each.draft for each in self.labels}
 
 
-def board(store: Store, view: View) -> Board:
-    """What the current run's sliders stand on."""
-
-    def make() -> Board:
-        bundle = store.bundle(view.tagging.run_id)
-        evidence = gather(store, view, bundle)
-        y_true, y_prob, judged, groups = evidence.y_true, evidence.y_prob, evidence.judged, evidence.groups
-        return Board(
-            bundle=bundle,
-            evidence=evidence,
-            labels=tuple(view.labels[column] for column in evidence.columns.tolist()),
-            curves=step_curves(y_true, y_prob, judged),
-            n_groups=positive_groups(y_true, judged, groups),
-            uncertainty=Uncertainty(y_true, y_prob, judged, groups, seed=int(bundle.recipe.get("seed", 0))),
-        )
-
-    made_from = (view.columns, view.truth, view.labels, view.tagging.run_id, view.tagging.n_waiting)
-    return store.derived("board", made_from, make)
-
-
-def reach(store: Store, view: View) -> Reach:
-    """Which transactions thresholds reach."""
-    pairs = store.derived(
-        "pairs", (view.columns, view.tagging.index), lambda: Pairs.of(view.columns, view.tagging.index)
-    )
-    probabilities = view.tagging.probabilities
-    scores = store.derived("scores", (probabilities,), lambda: np.ascontiguousarray(probabilities.T))
-    return store.derived("reach", (pairs, view.truth, view.labels, scores), lambda: Reach(view, pairs, scores))
-
-
 def panel(store: Store) -> Panel:
     """The current run's sliders, with the rows that they are fairly measured on."""
     view = store.view()
@@ -222,12 +119,15 @@ def panel(store: Store) -> Panel:
     with store.db.read() as connection:
         draft = runs.draft(connection, bundle.run_id, store.settings.author)
     saved_goals, goals = goals_of(store, bundle)
-    labels = []
+    answered = its_reach.answered
+    labels, saved_solutions = [], []
     for place, (column, label) in enumerate(zip(evidence.columns.tolist(), its_board.labels, strict=True)):
         saved = float(view.tagging.thresholds[column])
+        saved_goal = saved_goals.get(str(label.id), RECOMMENDED)
         goal = goals.get(str(label.id), RECOMMENDED)
-        solution = solve(its_board, its_reach, place, goal)
-        why_not = _why_not_tuned(its_board, place)
+        solution = its_board.solve(place, goal, its_reach)
+        saved_solutions.append(solution if goal == saved_goal else its_board.solve(place, saved_goal, its_reach))
+        why_not = its_board.why_not_tuned(place)
         best = None if why_not else BestF().solve(its_board.curves[place])
         stands = float(draft.get(str(label.id), saved))
         labels.append(
@@ -236,12 +136,13 @@ def panel(store: Store) -> Panel:
                 saved=saved,
                 draft=stands,
                 goal=goal,
-                saved_goal=saved_goals.get(str(label.id), RECOMMENDED),
+                saved_goal=saved_goal,
                 solution=solution,
                 best_f1=None if best is None else best.threshold,
-                held_out_f1=None if solution is None else its_board.held_out(place, goal, solution)[1].f1,
+                held_out=None if solution is None else its_board.cut(place, goal, solution.threshold)[1],
                 given=its_reach.given(column, stands),
                 given_saved=its_reach.given(column, saved),
+                answered=int(answered[column]),
                 note=_note(goal, solution, why_not),
             )
         )
@@ -260,8 +161,12 @@ def panel(store: Store) -> Panel:
         board=its_board,
         reach=its_reach,
         intervals=its_board.uncertainty.at(drafts) if labels else None,
-        held_out=_held_out(its_board, labels),
-        n_by_hand=sum(each.solution is not None and not each.at_goal for each in labels),
+        held_out=its_board.held_out(
+            [each.draft for each in labels], [each.goal for each in labels], [each.solution for each in labels]
+        ),
+        held_out_saved=its_board.held_out(
+            [each.saved for each in labels], [each.saved_goal for each in labels], saved_solutions
+        ),
         has_new_goals=any(each.goal != each.saved_goal for each in labels),
         saved_everywhere=saved_everywhere,
         shown_saved=store.derived(
@@ -269,18 +174,6 @@ def panel(store: Store) -> Panel:
         ),
         shown=its_reach.shown(everywhere),
     )
-
-
-def solve(its_board: Board, its_reach: Reach, place: int, goal: str) -> Solution | None:
-    """Where a label reaches its goal; None where there is too little to tell."""
-    parsed = _read(goal)
-    if parsed is None:
-        return Solution(its_board.bundle.thresholds[its_board.evidence.own_columns[place]])
-    if isinstance(parsed, AtMostPerMonth):
-        return its_reach.keep_to(int(its_board.evidence.columns[place]), parsed)
-    if parsed.tunes and _why_not_tuned(its_board, place):
-        return None
-    return parsed.solve(its_board.curves[place])
 
 
 def flips(store: Store, before: Mapping[int, float], after: Mapping[int, float]) -> Flips:
@@ -308,7 +201,7 @@ def move(
     for value in thresholds.values():
         check(value)
     for goal in goals.values():
-        _read(goal)
+        read_goal(goal)
     moved = dict(thresholds)
     unsolved = {label_id: goal for label_id, goal in goals.items() if label_id not in thresholds}
     view = store.view()
@@ -316,7 +209,7 @@ def move(
         its_board, its_reach = board(store, view), reach(store, view)
         place_of = {label.id: place for place, label in enumerate(its_board.labels)}
         for label_id, goal in unsolved.items():
-            solution = solve(its_board, its_reach, place_of[label_id], goal) if label_id in place_of else None
+            solution = its_board.solve(place_of[label_id], goal, its_reach) if label_id in place_of else None
             if solution is not None:
                 moved[label_id] = solution.threshold
     author = store.settings.author
@@ -335,9 +228,8 @@ def goals_of(store: Store, bundle: Bundle) -> tuple[dict[str, str], dict[str, st
     with store.db.read() as connection:
         standing = runs.standing(connection, bundle.run_id)
         given = runs.draft_goals(connection, bundle.run_id, store.settings.author)
-    saved = {} if standing is None else standing.goals or {}
-    readable = {label_id: goal for label_id, goal in saved.items() if _is_goal(goal)}
-    return readable, readable | given
+    saved = {} if standing is None else readable(standing.goals or {})
+    return saved, saved | given
 
 
 def show(store: Store, run_id: str | None = None) -> dict[str, Any]:
@@ -379,8 +271,8 @@ def set_goal(store: Store, name: str, goal: str) -> dict[str, Any]:
     Raises
     ------
     SettingError
-        If the run does not know the label, the goal cannot be read, or too little is judged to tell; nothing is kept
-        then.
+        If the run does not know the label, the goal cannot be read, or no transaction is left to suggest it for:
+        nothing is kept then.
     """
     view = store.view()
     bundle = store.bundle(view.tagging.run_id)
@@ -388,10 +280,10 @@ def set_goal(store: Store, name: str, goal: str) -> dict[str, Any]:
     goal = "".join(goal.casefold().split())
     its_board, its_reach = board(store, view), reach(store, view)
     place = its_board.labels.index(label)
-    solution = solve(its_board, its_reach, place, goal)
+    solution = its_board.solve(place, goal, its_reach)
+    note = _note(goal, solution, its_board.why_not_tuned(place))
     if solution is None:
-        why = _note(goal, None, _why_not_tuned(its_board, place))
-        raise SettingError(f"There is no threshold of {label.name!r} for this goal. {why}.", hint=_MORE)
+        raise SettingError(f"There is no threshold of {label.name!r} for this goal. {note}.", hint=_MORE)
     move(store, bundle.run_id, {}, {label.id: goal})
     return {
         "run_id": bundle.run_id,
@@ -400,11 +292,12 @@ def set_goal(store: Store, name: str, goal: str) -> dict[str, Any]:
         "threshold": solution.threshold,
         "reached": solution.reached,
         "nearest": solution.nearest,
+        "note": note,
         "saved": False,
     }
 
 
-_MORE = "Review more transactions, or fix the threshold: fixed:0.5."
+_MORE = "Fix the threshold instead: fixed:0.5."
 
 
 def _known(store: Store, view: View, bundle: Bundle, name: str) -> Label:
@@ -414,45 +307,12 @@ def _known(store: Store, view: View, bundle: Bundle, name: str) -> Label:
     return label
 
 
-def _read(goal: str) -> Goal | AtMostPerMonth | None:
-    """The goal as it is solved; None for RECOMMENDED."""
-    return None if goal == RECOMMENDED else parse_goal(goal)
-
-
-def _is_goal(text: str) -> bool:
-    with suppress(SettingError):
-        _read(text)
-        return True
-    return False
-
-
-def _held_out(its_board: Board, labels: Sequence[LabelTuning]) -> Summary | None:
-    if not labels:
-        return None
-    evidence = its_board.evidence
-    y_pred = apply_thresholds(evidence.y_prob, [each.draft for each in labels])
-    for place, each in enumerate(labels):
-        if each.solution is not None and each.at_goal:
-            y_pred[:, place] = its_board.held_out(place, each.goal, each.solution)[0]
-    return summarize(score_labels(evidence.y_true, y_pred, evidence.judged))
-
-
-def _why_not_tuned(its_board: Board, place: int) -> str:
-    """Why verdicts cannot choose a threshold; "" where they can."""
-    n_groups, curve = int(its_board.n_groups[place]), its_board.curves[place]
-    if n_groups and not curve.is_two_sided:
-        return "Nobody said no to it, so its precision and F1 cannot be known"
-    if n_groups < MIN_POSITIVE_GROUPS:
-        return f"n = {n_groups} different descriptions: too few to tune, kept as it is"
-    return ""
-
-
 def _note(goal: str, solution: Solution | None, why_not: str) -> str:
-    parsed = _read(goal)
-    if parsed is None or (not isinstance(parsed, AtMostPerMonth) and parsed.tunes and why_not):
-        return why_not
+    parsed = read_goal(goal)
     if solution is None:
         return "No transaction is left to suggest it for"
+    if parsed is None or (not isinstance(parsed, AtMostPerMonth) and parsed.tunes and why_not):
+        return f"{why_not}. Kept at the recommended {solution.threshold:.3f}" if why_not else ""
     if solution.reached or solution.nearest is None:
         return ""
     nearest = f"{solution.nearest:,.0f}" if isinstance(parsed, AtMostPerMonth) else f"{solution.nearest:.3f}"

@@ -8,7 +8,9 @@ from functools import partial
 import streamlit as st
 
 from tagger.learning.bootstrap import PRFIntervals
+from tagger.learning.metrics import LabelScore
 from tagger.services import review, threshold_versions, tuning
+from tagger.services.board import HeldOut
 from tagger.services.flips import Flips
 from tagger.services.tuning import LabelTuning, Panel
 from tagger.storage.runs import STARTER
@@ -17,10 +19,12 @@ from tagger.ui.components.operations import Operation, Outcome
 from tagger.ui.components.threshold_panel import (
     Action,
     Everywhere,
+    HeldOutTotals,
     LabelCurve,
     LabelState,
     PanelState,
     Ranges,
+    Scores,
     threshold_panel,
 )
 from tagger.ui.messages import callback, escape
@@ -81,7 +85,7 @@ def _curves(panel: Panel) -> list[LabelCurve]:
 
 
 def _state(panel: Panel) -> PanelState:
-    intervals, held_out = panel.intervals, panel.held_out
+    intervals = panel.intervals
     shown, saved = (
         Everywhere(0, 0) if each is None else Everywhere(each.n_tags, each.n_untagged)
         for each in (panel.shown, panel.shown_saved)
@@ -94,9 +98,17 @@ def _state(panel: Panel) -> PanelState:
         shown_saved=saved,
         micro=Ranges() if intervals is None else _ranges(intervals.micro),
         macro=Ranges() if intervals is None else _ranges(intervals.macro),
-        held_out=None if held_out is None else (held_out.micro, held_out.macro),
-        by_hand=panel.n_by_hand,
+        held_out=_held_out(panel.held_out),
+        held_out_saved=_held_out(panel.held_out_saved),
     )
+
+
+def _held_out(scores: HeldOut | None) -> HeldOutTotals | None:
+    return None if scores is None else HeldOutTotals(scores.scores.micro.f1, scores.scores.macro.f1, scores.n_by_hand)
+
+
+def _scores(score: LabelScore | None) -> Scores | None:
+    return None if score is None else Scores(score.precision, score.recall, score.f1)
 
 
 def _label(panel: Panel, place: int, each: LabelTuning) -> LabelState:
@@ -114,7 +126,10 @@ def _label(panel: Panel, place: int, each: LabelTuning) -> LabelState:
         given=each.given,
         given_saved=each.given_saved,
         interval=Ranges() if panel.intervals is None else _ranges(panel.intervals.labels[place]),
-        held_out=each.held_out_f1,
+        answered=each.answered,
+        held_out=None
+        if each.held_out is None
+        else Scores(each.held_out.precision, each.held_out.recall, each.held_out.f1),
     )
 
 

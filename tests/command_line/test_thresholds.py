@@ -233,7 +233,7 @@ def test_without_json_a_person_reads_tables(saved, said, tmp_path):
 def test_a_goal_moves_the_draft_and_is_saved_with_the_version(after_training, ok):
     before = thresholds_of(ok)
     found = ok("thresholds", "goal", "Fuel", "Precision >= 0.9")
-    assert set(found) == {"run_id", "label", "goal", "threshold", "reached", "nearest", "saved"}
+    assert set(found) == {"run_id", "label", "goal", "threshold", "reached", "nearest", "note", "saved"}
     assert (found["label"], found["goal"], found["reached"], found["nearest"], found["saved"]) == (
         "fuel",
         "precision>=0.9",
@@ -255,9 +255,10 @@ def test_without_json_a_person_reads_where_the_goal_is_reached_or_what_is_neares
         "fuel stands at 0.25 now, to reach fixed:0.25.",
         "Not in use yet: tagger thresholds save.",
     ]
-    unreached = {"label": "fuel", "goal": "precision>=1", "threshold": 0.5, "reached": False, "nearest": 0.75}
+    note = "It cannot be reached here; the nearest is 0.750"
+    unreached = {"label": "fuel", "goal": "precision>=1", "threshold": 0.5, "note": note}
     monkeypatch.setattr(tuning, "set_goal", lambda *_: unreached)
-    assert "\nThat cannot be reached here; the nearest is 0.75.\n" in said("thresholds", "goal", "fuel", "precision>=1")
+    assert said("thresholds", "goal", "fuel", "precision>=1").splitlines()[1] == f"{note}."
 
 
 @pytest.mark.parametrize(
@@ -281,11 +282,14 @@ def test_a_goal_that_makes_no_sense_is_a_mistake_that_a_person_can_mend(
     assert ok("thresholds", "save")["changed"] == 0
 
 
-def test_a_tag_with_too_few_descriptions_is_not_moved_and_says_so(after_training, bring, ok, fails):
+def test_a_tag_with_too_few_descriptions_takes_what_is_recommended_and_says_so(after_training, bring, ok, said):
     rows = ("2024-06-01,THEATRE,-1.00,culture", "2024-06-02,ALDI groceries unheard,-1.00,groceries")
     bring("\n".join(["date,description,amount,tags", *rows, ""]))
     ok("train", "--promote")
-    error = fails("thresholds", "goal", "culture", "f1")
-    assert "n = 1 different descriptions: too few to tune" in error["message"]
+    trained = thresholds_of(ok)["culture"]
+    ok("thresholds", "set", "culture", "0.99")
+    found = ok("thresholds", "goal", "culture", "f1")
+    assert (found["threshold"], found["reached"], found["nearest"]) == (trained, False, None)
+    assert found["note"].startswith("n = 1 different descriptions: too few to tune. Kept at the recommended ")
+    assert f"\n{found['note']}.\n" in said("thresholds", "goal", "culture", "f1")
     assert ok("thresholds", "save")["changed"] == 0
-    assert ok("thresholds", "history")["versions"][0]["goals"] is None

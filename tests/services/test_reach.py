@@ -111,6 +111,8 @@ def test_tags_and_rows_without_any_are_those_of_every_row_in_whatever_order_thre
     reach = reach_of(view)
     for values in [*asked, *reversed(asked), np.full(4, math.nan), asked[0]]:
         found, shown = reach.shown(values), sources(view, values) != ABSENT
+        by_the_model = sources(view, values) == PREDICTED
+        assert reach.answered.tolist() == (shown & ~by_the_model).sum(axis=0).tolist()
         assert found.n_tags == np.count_nonzero(shown)
         assert found.n_untagged == np.count_nonzero(~shown.any(axis=1))
 

@@ -21,17 +21,17 @@ from steps import (
 )
 
 from tagger.errors import SettingError
-from tagger.learning.goals import parse_goal
+from tagger.learning.goals import Solution, parse_goal
 from tagger.learning.metrics import score_labels, summarize
 from tagger.learning.recipe import Recipe
 from tagger.learning.step_curve import step_curves
 from tagger.learning.thresholds import cut_by_others
 from tagger.services import labelset, threshold_versions, training, tuning
+from tagger.services.board import RECOMMENDED, HeldOut
 from tagger.services.progress import Progress
 from tagger.services.reach import Shown
 from tagger.services.store import Store
 from tagger.services.threshold_versions import AS_TRAINED
-from tagger.services.tuning import RECOMMENDED
 from tagger.services.view import ABSENT, PREDICTED
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -158,7 +158,7 @@ def test_a_goal_moves_the_slider_where_it_is_reached_on_the_rows_that_the_panel_
         assert (own.draft, own.goal, own.at_goal, own.note) == (own.solution.threshold, goal, True, "")
         assert own.saved == label(before, label_id).saved
     assert {each.label.id: each.draft for each in after.labels[2:]} == {3: 0.6, 4: 0.3}
-    assert (after.n_by_hand, after.has_new_goals) == (0, True)
+    assert (after.held_out.n_by_hand, after.has_new_goals) == (0, True)
 
 
 def test_at_most_so_many_suggestions_a_month_are_counted_in_every_transaction(tunable):
@@ -195,7 +195,7 @@ def test_at_most_so_many_suggestions_a_month_are_counted_in_every_transaction(tu
         (score,) = score_labels(
             evidence.y_true[:, :1], evidence.y_prob[:, :1].astype(float) >= own.draft, evidence.judged[:, :1]
         )
-        assert own.held_out_f1 == score.f1
+        assert own.held_out.f1 == score.f1
 
 
 def test_a_goal_that_cannot_be_reached_says_so_and_gives_the_nearest(tunable):
@@ -212,15 +212,24 @@ def test_a_goal_that_cannot_be_reached_says_so_and_gives_the_nearest(tunable):
     assert label(tuning.panel(tunable), 1).note == ""
 
 
-def test_a_tag_with_too_few_descriptions_keeps_its_threshold_and_says_so(tunable):
+def test_a_tag_with_too_few_descriptions_takes_what_is_recommended_and_says_so(tunable):
     tuning.move(tunable, tuning.panel(tunable).run_id, {4: 0.44})
     tuning.move(tunable, tuning.panel(tunable).run_id, {}, {4: "f1", 1: "f1"})
     panel = tuning.panel(tunable)
     own = label(panel, 4)
-    assert (own.draft, own.goal, own.solution, own.held_out_f1) == (0.44, "f1", None, None)
-    assert own.note == "n = 5 different descriptions: too few to tune, kept as it is"
+    assert (own.draft, own.goal, own.solution) == (0.3, "f1", Solution(0.3, reached=False))
+    assert own.note == "n = 5 different descriptions: too few to tune. Kept at the recommended 0.300"
+    assert own.held_out == panel.board.cut(3, RECOMMENDED, 0.3)[1]
     assert label(panel, 1).at_goal
-    assert panel.n_by_hand == 0  # nobody and nothing could choose it otherwise
+    assert panel.held_out.n_by_hand == 0
+
+
+def test_a_tag_with_too_few_descriptions_does_not_stay_where_another_goal_put_it(tunable):
+    run_id = tuning.panel(tunable).run_id
+    tuning.move(tunable, run_id, {}, {4: "permonth<=1"})
+    assert label(tuning.panel(tunable), 4).draft != 0.3
+    tuning.move(tunable, run_id, {}, {4: "f1"})
+    assert (label(tuning.panel(tunable), 4).draft, label(tuning.panel(tunable), 4).at_goal) == (0.3, True)
 
 
 @pytest.mark.parametrize("goal", ["fixed:0.25", "permonth<=4"])
@@ -245,7 +254,7 @@ def test_a_goal_and_a_threshold_given_together_are_both_kept(tunable):
     tuning.move(tunable, tuning.panel(tunable).run_id, {1: 0.123}, {1: "f1"})
     own = label(tuning.panel(tunable), 1)
     assert (own.draft, own.goal, own.at_goal) == (0.123, "f1", False)
-    assert tuning.panel(tunable).n_by_hand == 1
+    assert tuning.panel(tunable).held_out.n_by_hand == 1
 
 
 def test_an_unreadable_goal_or_threshold_keeps_nothing(tunable):
@@ -292,7 +301,7 @@ def test_all_tags_to_their_goal_and_saved_are_at_their_goal(tunable):
     assert tuning.panel(tunable).n_changed == 3
     threshold_versions.save_draft(tunable)
     panel = tuning.panel(tunable)
-    assert [each.at_goal for each in panel.labels] == [True, True, True, False]
+    assert [each.at_goal for each in panel.labels] == [True, True, True, True]
     assert (panel.n_changed, panel.has_new_goals) == (0, False)
 
 
@@ -308,11 +317,11 @@ def test_what_is_held_out_is_cut_where_a_plain_loop_over_folds_puts_the_threshol
         threshold = parse_goal(goal).solve(curve).threshold
         for row in np.flatnonzero(~others).tolist():
             expected[row] = float(evidence.y_prob[row, 0]) >= threshold
-    y_pred, score = panel.board.held_out(0, goal, label(panel, 1).solution)
+    y_pred, score = panel.board.cut(0, goal, label(panel, 1).solution.threshold)
     assert np.array_equal(y_pred, expected)
     (plain,) = score_labels(evidence.y_true[:, :1], expected[:, np.newaxis], evidence.judged[:, :1])
     assert score == plain
-    assert label(panel, 1).held_out_f1 == plain.f1
+    assert label(panel, 1).held_out == plain
 
 
 def test_the_held_out_summary_cuts_goals_without_the_row_and_what_was_moved_by_hand_where_it_stands(tunable):
@@ -320,10 +329,12 @@ def test_the_held_out_summary_cuts_goals_without_the_row_and_what_was_moved_by_h
     panel = tuning.panel(tunable)
     evidence = panel.board.evidence
     y_pred = evidence.y_prob.astype(float) >= np.array([each.draft for each in panel.labels])
-    y_pred[:, 0] = panel.board.held_out(0, "f1", label(panel, 1).solution)[0]
+    y_pred[:, 0] = panel.board.cut(0, "f1", label(panel, 1).solution.threshold)[0]
     y_pred[:, 3] = evidence.y_pred[:, 3]  # stands where the run was trained
-    assert panel.held_out == summarize(score_labels(evidence.y_true, y_pred, evidence.judged))
-    assert panel.n_by_hand == 1
+    assert panel.held_out.scores == summarize(score_labels(evidence.y_true, y_pred, evidence.judged))
+    assert panel.held_out.n_by_hand == 1
+    as_trained = summarize(score_labels(evidence.y_true, evidence.y_pred, evidence.judged))
+    assert panel.held_out_saved == HeldOut(as_trained, 0)
 
 
 def test_rows_that_the_run_never_saw_are_held_out_by_description(trained):
@@ -339,7 +350,7 @@ def test_rows_that_the_run_never_saw_are_held_out_by_description(trained):
     expected = cut_by_others(
         parse_goal("f1"), evidence.y_true[:, :1], evidence.y_prob[:, :1], evidence.judged[:, :1], folds
     )
-    assert np.array_equal(board.held_out(0, "f1", label(panel, 1).solution)[0], expected[:, 0])
+    assert np.array_equal(board.cut(0, "f1", label(panel, 1).solution.threshold)[0], expected[:, 0])
 
 
 def test_counts_over_all_transactions_are_those_of_the_tags_that_would_be_shown(tunable):
@@ -367,7 +378,7 @@ def test_what_sliders_stand_on_is_made_once_and_again_after_a_verdict(tunable):
     assert after.board.curves[0].n_positive == before.board.curves[0].n_positive - 1
 
 
-def test_a_goal_given_by_name_is_drafted_and_one_that_cannot_be_told_is_not_kept(tunable):
+def test_a_goal_given_by_name_is_drafted_and_one_that_cannot_be_read_is_not_kept(tunable):
     said = tuning.set_goal(tunable, "A", " Precision >= 0.5 ")
     own = label(tuning.panel(tunable), 1)
     assert said == {
@@ -377,13 +388,12 @@ def test_a_goal_given_by_name_is_drafted_and_one_that_cannot_be_told_is_not_kept
         "threshold": own.draft,
         "reached": True,
         "nearest": None,
+        "note": "",
         "saved": False,
     }
     assert (own.goal, own.at_goal) == ("precision>=0.5", True)
-    with pytest.raises(SettingError, match=r"n = 5 different descriptions") as caught:
-        tuning.set_goal(tunable, "c", "f1")
-    assert "fixed:0.5" in caught.value.hint
-    assert label(tuning.panel(tunable), 4).goal == RECOMMENDED
+    rare = tuning.set_goal(tunable, "c", "f1")
+    assert (rare["threshold"], rare["reached"], rare["note"]) == (0.3, False, label(tuning.panel(tunable), 4).note)
     for name, goal in (("unheard of", "f1"), ("a", "the best")):
         with pytest.raises(SettingError):
             tuning.set_goal(tunable, name, goal)
@@ -464,7 +474,8 @@ def test_a_label_that_nobody_said_no_to_has_neither_precision_nor_f1_nor_an_opti
     assert (report["macro"]["labels_scored"], report["macro"]["labels_left_out"]) == (4, 1)
     panel = next(each for each in tuning.panel(store).labels if each.label.name == "checked")
     assert panel.best_f1 is None
-    assert panel.note == "Nobody said no to it, so its precision and F1 cannot be known"
+    said = "Nobody said no to it, so its precision and F1 cannot be known"
+    assert panel.note == f"{said}. Kept at the recommended {panel.saved:.3f}"
 
 
 def test_labels_that_the_run_does_not_know_are_named(trained):

@@ -21,6 +21,7 @@ from tagger.ui.components.threshold_panel import (
     LabelState,
     PanelState,
     Ranges,
+    Scores,
     threshold_panel,
 )
 
@@ -204,7 +205,7 @@ def panel_state(
                 given=label.given(draft[label.id]),
                 given_saved=label.given(saved[label.id]),
                 interval=interval,
-                held_out=0.5,
+                held_out=Scores(0.4, 0.6, 0.5),
             )
         )
     shown, before = (

@@ -22,12 +22,13 @@ import numpy.typing as npt
 import streamlit as st
 
 from tagger.learning.calibration import Bin
-from tagger.learning.metrics import PRF, Macro
 from tagger.ui.components import BASE_STYLE
 
 _HERE = Path(__file__).parent
 # One module in several files: each uses what the ones before it define.
-SCRIPTS = tuple(_HERE / f"{name}.js" for name in ("numbers", "dom", "goals", "chart", "card", "totals", "tools", "panel"))
+SCRIPTS = tuple(
+    _HERE / f"{name}.js" for name in ("numbers", "dom", "goals", "chart", "card", "totals", "tools", "panel")
+)
 
 _mount = st.components.v2.component(
     "transaction_tagger.threshold_panel",
@@ -80,6 +81,27 @@ class Ranges:
 
 
 @dataclass(frozen=True)
+class Scores:
+    """Precision, recall and F1; None where undefined."""
+
+    precision: float | None
+    recall: float | None
+    f1: float | None
+
+
+@dataclass(frozen=True)
+class HeldOutTotals:
+    """F1 of all labels with each row cut at thresholds chosen without it.
+
+    `by_hand` counts the labels that stand elsewhere than their goals, and are cut where they stand.
+    """
+
+    micro: float | None
+    macro: float | None
+    by_hand: int
+
+
+@dataclass(frozen=True)
 class LabelState:
     """Where one slider stands, and what it is to reach.
 
@@ -91,8 +113,9 @@ class LabelState:
     target : where it reaches its goal; None where nothing can tell.
     best : the threshold with the best F1 on the curve; None where there is too little to tune on.
     note : why it is not tuned, or does not reach its goal.
-    given, given_saved : how many transactions the model gives it at both thresholds.
-    interval : at the working value; held_out : F1 where the goal chose without the rows that it is measured on.
+    given, given_saved : how many transactions the model gives it at both thresholds; `answered` counts those that show
+        it whatever the model says.
+    interval : at the working value; held_out : where the goal chose without the rows that it is measured on.
     """
 
     id: int
@@ -107,8 +130,9 @@ class LabelState:
     note: str = ""
     given: int = 0
     given_saved: int = 0
+    answered: int = 0
     interval: Ranges = Ranges()
-    held_out: float | None = None
+    held_out: Scores | None = None
 
 
 @dataclass(frozen=True)
@@ -128,9 +152,8 @@ class PanelState:
     labels : in the order of the curves.
     measured_on : where the scores come from, such as "out-of-fold"; shown beside the totals.
     micro, macro : intervals of the totals at the working thresholds.
-    held_out : micro and macro scores with each row cut at thresholds chosen without it; `by_hand` counts the labels
-        that stand elsewhere than their goals, and are cut where they stand.
-    shown, shown_saved : at the working thresholds and at the saved ones, of `n_rows` transactions.
+    held_out, shown : at the working thresholds, of `n_rows` transactions.
+    held_out_saved, shown_saved : at those in use.
     """
 
     labels: Sequence[LabelState]
@@ -140,8 +163,8 @@ class PanelState:
     shown_saved: Everywhere
     micro: Ranges = Ranges()
     macro: Ranges = Ranges()
-    held_out: tuple[PRF | Macro, PRF | Macro] | None = None
-    by_hand: int = 0
+    held_out: HeldOutTotals | None = None
+    held_out_saved: HeldOutTotals | None = None
 
 
 @dataclass
@@ -311,8 +334,8 @@ def state_data(state: PanelState, *, key: str, digest: str, number: int, handled
         "shown": asdict(state.shown),
         "shownSaved": asdict(state.shown_saved),
         "intervals": {"micro": asdict(state.micro), "macro": asdict(state.macro)},
-        "heldOut": state.held_out and {"micro": asdict(state.held_out[0]), "macro": asdict(state.held_out[1])},
-        "byHand": state.by_hand,
+        "heldOut": state.held_out and asdict(state.held_out),
+        "heldOutSaved": state.held_out_saved and asdict(state.held_out_saved),
         "labels": [
             {
                 "id": label.id,
@@ -328,7 +351,8 @@ def state_data(state: PanelState, *, key: str, digest: str, number: int, handled
                 "given": label.given,
                 "givenSaved": label.given_saved,
                 "interval": asdict(label.interval),
-                "heldOut": label.held_out,
+                "answered": label.answered,
+                "heldOut": label.held_out and asdict(label.held_out),
             }
             for label in state.labels
         ],

@@ -171,7 +171,7 @@ class Card {
     write(this.everywhere, tags(given));
     write(this.everywhereDelta, showDelta(given, label.givenSaved, 0));
     const atTarget = label.target !== null && seen === label.target;
-    write(this.heldOut, atTarget ? (label.heldOut === null ? "" : `held out: F1 ${show(label.heldOut)}`) : "moved by hand");
+    write(this.heldOut, atTarget ? (label.heldOut === null ? "" : `held out: F1 ${show(label.heldOut.f1)}`) : "moved by hand");
     this.chart.move(seen, now);
     this.slider.style.setProperty("--at", `calc(var(--thumb) / 2 + ${seen} * (100% - var(--thumb)))`);
     if (Number(this.slider.value) !== seen) this.slider.value = String(seen);

@@ -58,9 +58,9 @@ class Totals {
     write(this.leftOut, left ? `${count(left)} left out` : "none left out");
     this.leftOut.title = left ? "Without a judged row that has it and one that has it not, a tag has no F1, so macro leaves it out." : "";
     write(this.everywhere, `All ${plural(state.nRows, "transaction")}`);
-    const { heldOut, byHand } = state;
-    const moved = byHand ? `, ${count(byHand)} moved by hand as they stand` : "";
-    write(this.heldOut, heldOut ? `Held out: F1 micro ${show(heldOut.micro.f1)}, macro ${show(heldOut.macro.f1)}${moved}` : "");
+    const { heldOut } = state;
+    const moved = heldOut?.by_hand ? `, ${count(heldOut.by_hand)} moved by hand as they stand` : "";
+    write(this.heldOut, heldOut ? `Held out: F1 micro ${show(heldOut.micro)}, macro ${show(heldOut.macro)}${moved}` : "");
     this.heldOut.title = "Every row cut at thresholds that the tags' goals chose without it: what to expect of descriptions never seen.";
     write(this.measured, `Measured ${state.measuredOn}, ${upTo}${count(most)} judged rows`);
   }
