@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,8 @@ ABOUT = {
     "apply": "Use a version again (a number; 0: as trained), or a thresholds file (a file named 3 is ./3).",
     "export": "Write a version as a thresholds file, packed where OUT ends in .gz.",
 }
-FIGURES = [(average, score) for average in ("micro", "macro") for score in ("precision", "recall", "f1")]
+FIGURES = [(average, score) for average in ("micro", "macro") for score in ("f1", "precision", "recall")]
+HELD_OUT = "Held out: each row is cut where the labels' goals chose without it; labels moved by hand, as they stand."
 
 
 def add_options(name: str, action: argparse.ArgumentParser) -> None:
@@ -83,25 +84,27 @@ def _history(store: Store, run_id: str | None, *, as_json: bool) -> dict[str, An
     if as_json:
         *saved, as_trained = (_plain(version) for version in versions)
         return {"versions": saved, "as_trained": as_trained}
-    rows = [("VERSION", "SAVED (UTC)", "BY", "MICRO F1", "MACRO F1", "CHANGED", "NOTE")]
+    rows = [("VERSION", "SAVED (UTC)", "BY", "HELD-OUT MICRO F1", "MACRO F1", "BY HAND", "CHANGED", "NOTE")]
     for version in versions:
         notes = ["in use"] * version.in_use + ["as trained"] * (version.id == AS_TRAINED) + [version.note]
-        metrics = version.metrics or {"micro": {"f1": None}, "macro": {"f1": None}}
+        fair = threshold_versions.held_out(version.metrics)
         rows.append(
             (
                 str(version.id),
                 f"{version.created_at:%Y-%m-%d %H:%M}",
                 version.author or "–",
-                _figure(metrics["micro"]["f1"]),
-                _figure(metrics["macro"]["f1"]),
+                _figure(fair["micro_f1"]),
+                _figure(fair["macro_f1"]),
+                _figure(fair["by_hand"]),
                 "–" if version.n_changed is None else str(version.n_changed),
                 ", ".join(" ".join(note.split()) for note in notes if note),
             )
         )
     return "\n".join(
         [
-            f"Thresholds of run {versions[0].run_id}, newest first. Scores as they were when each was saved:",
+            f"Thresholds of run {versions[0].run_id}, newest first. Scores of the day of saving; of version 0, of now.",
             *_aligned(rows),
+            HELD_OUT,
             "Two measured on the same transactions: tagger thresholds diff VERSION VERSION",
         ]
     )
@@ -128,20 +131,31 @@ def _diff(store: Store, options: argparse.Namespace) -> dict[str, Any] | str:
     n, measured_on = before["now"]["n_transactions"], before["now"]["measured_on"]
     labels = [(each["label"], _figure(each["before"]), "→", _figure(each["after"])) for each in found["labels"]]
     columns = [side[when] for when in ("now", "saved") for side in (before, after)]
+    rows = [_figures(each) for each in columns]
     scores = [("", *(f"{side['id']} {when}" for when in ("now", "then") for side in (before, after)))]
-    for average, score in FIGURES:
-        figures = ("n/a" if each is None else _figure(each[average][score]) for each in columns)
-        scores.append((f"{average} {score}", *figures))
-    scores.append(("tags given", *("n/a" if each is None else str(each["tags_given"]) for each in columns)))
+    scores += [(name, *(_figure(each[name]) for each in rows)) for name in rows[0]]
     return "\n".join(
         [
             f"Run {found['run_id']}, versions {before['id']} and {after['id']}. Labels that differ: {len(labels)}",
             *_aligned(labels),
             f"Now: both measured on the same {n} transactions ({measured_on}).",
-            "Then: each as it was when it was saved; these do not compare the two.",
+            "Then: each as it was when it was saved, on the rows of that day; these do not compare the two.",
             *_aligned(scores),
+            HELD_OUT,
+            "On these rows, thresholds that were chosen on them look better than they are.",
         ]
     )
+
+
+def _figures(metrics: Mapping[str, Any] | None) -> dict[str, float | None]:
+    """What a version scored, held out first; None for what was not kept."""
+    fair = threshold_versions.held_out(metrics)
+    return {
+        **{f"{average} f1, held out": fair[f"{average}_f1"] for average in ("micro", "macro")},
+        "moved by hand": fair["by_hand"],
+        **{f"{average} {score}, on these rows": metrics and metrics[average][score] for average, score in FIGURES},
+        "tags given": metrics and metrics["tags_given"],
+    }
 
 
 def _apply(store: Store, options: argparse.Namespace) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,13 @@ import numpy as np
 
 from tagger.errors import NotFoundError, SettingError, ThresholdsFileError
 from tagger.labels.labelset import fold_name
+from tagger.learning.goals import AtMostPerMonth, Solution
 from tagger.learning.metrics import score_labels
 from tagger.learning.thresholds import apply_thresholds
-from tagger.services.evidence import Evidence, gather, measured_on
+from tagger.services.board import RECOMMENDED, Board, board, reach, read_goal, readable
+from tagger.services.evidence import measured_on
 from tagger.services.exporting import write
+from tagger.services.reach import Reach
 from tagger.services.scores import summary
 from tagger.services.store import Store, now
 from tagger.services.threshold_files import FORMAT, FORMAT_VERSION, Document, FileLabel, as_json, storable
@@ -39,8 +43,8 @@ class Version:
     created_at : UTC.
     author : "" for the starter as it came.
     thresholds : in the order of the run's labels.
-    metrics : what they scored when they were saved; None where that was not kept, and for those of the training, whose
-        scores were measured otherwise (thresholds chosen on other rows than those scored).
+    metrics : what they scored when they were saved, and those of the training now; None where that was not kept, and
+        without `held_out` where only that was not.
     goals : by label id as text, what each was chosen for.
     in_use : they decide now which tags transactions have.
     n_changed : labels whose threshold differs from the version before; None for the first.
@@ -58,14 +62,26 @@ class Version:
     n_changed: int | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Run:
     """A run and what it can be measured on; `columns` holds for each label of the view its column in the run, or -1."""
 
+    store: Store
     view: View
     bundle: Bundle
-    evidence: Evidence
+    board: Board
     columns: list[int]
+
+    def solve(self, place: int, goal: str) -> Solution | None:
+        """Where a label of the board reaches its goal."""
+        # What transactions show is counted only where it is asked for: of a million that takes a while.
+        is_counted = isinstance(read_goal(goal), AtMostPerMonth)
+        return self.board.solve(place, goal, self._reach if is_counted else None)
+
+    @cached_property
+    def _reach(self) -> Reach | None:
+        """Only of the run in use: nobody knows what transactions would show under another."""
+        return reach(self.store, self.view) if self.bundle.run_id == self.view.tagging.run_id else None
 
 
 def save(
@@ -81,7 +97,8 @@ def save(
     Parameters
     ----------
     thresholds : by label id; labels left out keep what they have.
-    goals : by label id as text, what each threshold was chosen for; kept as it is.
+    goals : by label id as text, what each threshold was chosen for; kept as it is. Labels left out keep the goal that
+        they have where their threshold stays, and have none where it moves.
 
     Returns
     -------
@@ -95,8 +112,11 @@ def save(
     for value in thresholds.values():
         check(value)
     run = _run(store, run_id)
+    moved = _by_column(run, thresholds)
     with store.db.write("runs") as connection:
-        version, _ = _add(store, connection, run, _by_column(run, thresholds), note=note, goals=goals)
+        standing = runs.standing(connection, run.bundle.run_id)
+        kept = _goals_unless_moved(run, standing, moved)
+        version, _ = _add(connection, run, standing, moved, note=note, goals=kept | dict(goals or {}))
     return version
 
 
@@ -106,10 +126,9 @@ def save_draft(store: Store, *, note: str = "", run_id: str | None = None) -> di
     with store.db.write("runs") as connection:
         draft = runs.draft(connection, run.bundle.run_id, store.settings.author)
         standing = runs.standing(connection, run.bundle.run_id)
-        saved = {} if standing is None else standing.goals or {}
-        goals = saved | runs.draft_goals(connection, run.bundle.run_id, store.settings.author)
+        goals = _goals(standing) | runs.draft_goals(connection, run.bundle.run_id, store.settings.author)
         moved = _by_column(run, {int(label_id): value for label_id, value in draft.items()})
-        version, n_changed = _add(store, connection, run, moved, note=note, goals=goals or None)
+        version, n_changed = _add(connection, run, standing, moved, note=note, goals=goals)
     return {"run_id": run.bundle.run_id, "threshold_version_id": version, "changed": n_changed}
 
 
@@ -129,13 +148,22 @@ def thresholds_of(store: Store, run_id: str, version_id: int | None) -> list[flo
     bundle = store.bundle(run_id)
     with store.db.read() as connection:
         if version_id is None:
-            return list(_standing(connection, bundle))
+            return list(_thresholds(bundle, runs.standing(connection, bundle.run_id)))
         return list(_version(connection, bundle, version_id)[1])
 
 
 def history(store: Store, run_id: str | None = None) -> list[Version]:
-    """Every version of a run's thresholds, newest first; the last one is what the run was trained with."""
-    bundle = _bundle(store, run_id)
+    """Every version of a run's thresholds, newest first; the last one is what the run was trained with.
+
+    Nobody saved that one, so it has the scores of now.
+    """
+    run = _run(store, run_id)
+    *saved, as_trained = _listed(store, run.bundle)
+    return [*saved, replace(as_trained, metrics=_measured(run, as_trained.thresholds, {}))]
+
+
+def _listed(store: Store, bundle: Bundle) -> list[Version]:
+    """Every version as it is kept."""
     with store.db.read() as connection:
         current = runs.current(connection)
         saved = runs.threshold_versions(connection, bundle.run_id)
@@ -178,7 +206,8 @@ def diff(store: Store, before: int, after: int, run_id: str | None = None) -> di
     Returns
     -------
     `labels` with their thresholds before and after; for each version `saved`, what it scored when it was saved (None
-    where that was not kept), and `now`: both on the same transactions, which alone compares them.
+    where that was not kept), and `now`: both on the same transactions, which alone compares them. Of these `held_out`
+    says what to expect of others.
 
     Raises
     ------
@@ -190,7 +219,7 @@ def diff(store: Store, before: int, after: int, run_id: str | None = None) -> di
         versions = [_version(connection, bundle, version_id) for version_id in (before, after)]
     run = _run(store, bundle.run_id)
     (first, was), (second, is_now) = versions
-    names = [name for _, name in _labels(store, run)]
+    names = [name for _, name in _labels(run)]
     return {
         "run_id": bundle.run_id,
         "labels": [
@@ -198,9 +227,15 @@ def diff(store: Store, before: int, after: int, run_id: str | None = None) -> di
             for name, low, high in zip(names, was, is_now, strict=True)
             if low != high
         ],
-        "before": {"id": before, "saved": first and first.metrics, "now": _measured(run, was)},
-        "after": {"id": after, "saved": second and second.metrics, "now": _measured(run, is_now)},
+        "before": {"id": before, "saved": first and first.metrics, "now": _measured(run, was, _goals(first))},
+        "after": {"id": after, "saved": second and second.metrics, "now": _measured(run, is_now, _goals(second))},
     }
+
+
+def held_out(metrics: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The held-out scores of a version's metrics; None where none were kept, as of old versions."""
+    kept: dict[str, Any] | None = (metrics or {}).get("held_out")
+    return {"micro_f1": None, "macro_f1": None, "by_hand": None} if kept is None else kept
 
 
 def go_back(store: Store, version_id: int, run_id: str | None = None) -> dict[str, Any]:
@@ -224,7 +259,7 @@ def go_back(store: Store, version_id: int, run_id: str | None = None) -> dict[st
                 f"The run {bundle.run_id} is not in use, so its thresholds cannot be.",
                 hint=f"Promote it first: tagger runs promote {bundle.run_id}.",
             )
-        before = _standing(connection, bundle)
+        before = _thresholds(bundle, runs.standing(connection, bundle.run_id))
         runs.set_current(connection, bundle.run_id, None if version is None else version.id, author=author, at=now())
         runs.set_draft(connection, bundle.run_id, author, {})
     return {"run_id": bundle.run_id, "threshold_version_id": version_id, "changed": _n_different(before, values)}
@@ -243,11 +278,11 @@ def export(store: Store, version_id: int | None = None, run_id: str | None = Non
         with store.db.read() as connection:
             standing = runs.standing(connection, bundle.run_id)
         version_id = AS_TRAINED if standing is None else standing.id
-    version = next((each for each in history(store, bundle.run_id) if each.id == version_id), None)
+    version = next((each for each in _listed(store, bundle) if each.id == version_id), None)
     if version is None:
         raise _no_version(bundle, version_id)
     view = store.view()
-    goals = version.goals or {}
+    goals = _chosen(version.goals)
     ids = _label_ids(store, bundle, view, store.label_columns(bundle, view.labels))
     return {
         "format": FORMAT,
@@ -286,7 +321,7 @@ def export_file(store: Store, path: Path, version_id: int | None = None, run_id:
 
 
 def apply(store: Store, document: Document, *, note: str = "") -> dict[str, Any]:
-    """Make a new version of the current run's thresholds from a file, and use it.
+    """Make a new version of the current run's thresholds from a file, and use it; none where nothing differs.
 
     Labels are met by folded name: in a file of this run by the names that it knows them by, else by those of now.
     Labels that the file does not name keep what they have.
@@ -307,30 +342,20 @@ def apply(store: Store, document: Document, *, note: str = "") -> dict[str, Any]
     """
     run = _run(store, None)
     given, unknown = _met(run, document)
-    labels = _labels(store, run)
-    with store.db.write("runs") as connection:
-        version, n_changed = _add(
-            store,
-            connection,
-            run,
-            {column: each.threshold for column, each in given.items()},
-            note=note or f"from {document.name}",
-            goals=_goals_with(connection, run.bundle, given, [label_id for label_id, _ in labels]),
-        )
-    warnings = []
-    if document.run_id != run.bundle.run_id:
-        warnings.append(
-            f"{document.name} comes from the run {document.run_id}: its thresholds were chosen for other scores. "
-            "Its labels were met by name."
-        )
-    if unknown:
-        warnings.append(f"The run does not know these labels of {document.name}: {_some(unknown)}.")
+    warnings = _about_file(run, document, unknown)
+    with store.db.read() as connection:
+        standing = runs.standing(connection, run.bundle.run_id)
+    if _is_standing(run, standing, given):
+        version, n_changed = AS_TRAINED if standing is None else standing.id, 0
+        warnings.append(f"Nothing in {document.name} differs from what is in use.")
+    else:
+        version, n_changed = _add_from(run, given, note=note or f"from {document.name}")
     return {
         "run_id": run.bundle.run_id,
         "threshold_version_id": version,
         "changed": n_changed,
         "unknown": unknown,
-        "kept": [name for column, (_, name) in enumerate(labels) if column not in given],
+        "kept": [name for column, (_, name) in enumerate(_labels(run)) if column not in given],
         "warnings": warnings,
     }
 
@@ -359,7 +384,7 @@ def _bundle(store: Store, run_id: str | None) -> Bundle:
 def _run(store: Store, run_id: str | None) -> _Run:
     view = store.view()
     bundle = store.bundle(run_id or view.tagging.run_id)
-    return _Run(view, bundle, gather(store, view, bundle), store.label_columns(bundle, view.labels))
+    return _Run(store, view, bundle, board(store, view, bundle), store.label_columns(bundle, view.labels))
 
 
 def _by_column(run: _Run, thresholds: Mapping[int, float]) -> dict[int, float]:
@@ -372,23 +397,24 @@ def _by_column(run: _Run, thresholds: Mapping[int, float]) -> dict[int, float]:
 
 
 def _add(
-    store: Store,
     connection: Connection,
     run: _Run,
+    standing: ThresholdVersion | None,
     moved: Mapping[int, float],
     *,
     note: str,
-    goals: Mapping[str, str] | None,
+    goals: Mapping[str, str],
 ) -> tuple[int, int]:
     """Store the run's thresholds with these columns moved; the version's number and how many of them changed.
 
     What is not moved is read within the same transaction, so that two people who save at once both keep their labels.
     """
-    run_id, author = run.bundle.run_id, store.settings.author
-    before = _standing(connection, run.bundle)
+    run_id, author = run.bundle.run_id, run.store.settings.author
+    before = _thresholds(run.bundle, standing)
     values = list(before)
     for column, value in moved.items():
         values[column] = value
+    chosen = _chosen(goals)
     version = runs.add_threshold_version(
         connection,
         run_id,
@@ -396,8 +422,8 @@ def _add(
         author=author,
         note=storable(note),
         at=now(),
-        metrics=_measured(run, values),
-        goals=goals,
+        metrics=_measured(run, values, chosen),
+        goals=chosen or None,
     )
     if run_id == runs.current(connection).run_id:
         runs.set_current(connection, run_id, version, author=author, at=now())
@@ -405,21 +431,59 @@ def _add(
     return version, _n_different(before, values)
 
 
-def _measured(run: _Run, thresholds: Sequence[float]) -> dict[str, Any]:
+def _add_from(run: _Run, given: Mapping[int, FileLabel], *, note: str) -> tuple[int, int]:
+    """Store what a file says of the run's columns; the version's number and how many of them changed."""
+    moved = {column: each.threshold for column, each in given.items()}
+    with run.store.db.write("runs") as connection:
+        standing = runs.standing(connection, run.bundle.run_id)
+        return _add(connection, run, standing, moved, note=note, goals=_goals_with(run, standing, given))
+
+
+def _measured(run: _Run, thresholds: Sequence[float], goals: Mapping[str, str]) -> dict[str, Any]:
     """What thresholds, in the order of the run's labels, score on its evidence as it is now."""
-    evidence = run.evidence
-    y_pred = apply_thresholds(evidence.y_prob, [thresholds[column] for column in evidence.own_columns.tolist()])
+    evidence = run.board.evidence
+    values = [thresholds[column] for column in evidence.own_columns.tolist()]
+    y_pred = apply_thresholds(evidence.y_prob, values)
     return {
         **summary(score_labels(evidence.y_true, y_pred, evidence.judged)),
+        "held_out": _held_out(run, values, readable(goals)),
         "n_transactions": int(evidence.rows.size),
         "tags_given": int(np.count_nonzero(y_pred)),
         "measured_on": measured_on(run.bundle.run_id),
     }
 
 
-def _standing(connection: Connection, bundle: Bundle) -> tuple[float, ...]:
-    version = runs.standing(connection, bundle.run_id)
+def _held_out(run: _Run, thresholds: Sequence[float], goals: Mapping[str, str]) -> dict[str, Any]:
+    """What they score where each row is cut at thresholds that the labels' goals chose without it.
+
+    Parameters
+    ----------
+    thresholds : in the order of the board's labels
+    """
+    its_goals = [goals.get(str(label.id), RECOMMENDED) for label in run.board.labels]
+    solutions = [run.solve(place, goal) for place, goal in enumerate(its_goals)]
+    found = run.board.held_out(thresholds, its_goals, solutions)
+    return {"micro_f1": found.scores.micro.f1, "macro_f1": found.scores.macro.f1, "by_hand": found.n_by_hand}
+
+
+def _thresholds(bundle: Bundle, version: ThresholdVersion | None) -> tuple[float, ...]:
     return bundle.thresholds if version is None else version.thresholds
+
+
+def _goals(version: ThresholdVersion | None) -> dict[str, str]:
+    return {} if version is None else _chosen(version.goals)
+
+
+def _chosen(goals: Mapping[str, str] | None) -> dict[str, str]:
+    """Goals but for those that are none of the label's own."""
+    return {label_id: goal for label_id, goal in (goals or {}).items() if goal != RECOMMENDED}
+
+
+def _goals_unless_moved(run: _Run, standing: ThresholdVersion | None, moved: Mapping[int, float]) -> dict[str, str]:
+    """The goals in use, without those of labels whose threshold is about to change."""
+    before, ids = _thresholds(run.bundle, standing), _label_ids(run.store, run.bundle, run.view, run.columns)
+    lost = {str(ids[column]) for column, value in moved.items() if value != before[column]}
+    return {label_id: goal for label_id, goal in _goals(standing).items() if label_id not in lost}
 
 
 def _version(
@@ -445,13 +509,13 @@ def _n_different(before: Sequence[float], after: Sequence[float]) -> int:
     return sum(was != is_now for was, is_now in zip(before, after, strict=True))
 
 
-def _labels(store: Store, run: _Run) -> list[tuple[int | None, str]]:
+def _labels(run: _Run) -> list[tuple[int | None, str]]:
     """For each column of the run the label's id and name in the store as it is now."""
     names = [name for _, name in run.bundle.labels]
     for label, column in zip(run.view.labels, run.columns, strict=True):
         if column >= 0:
             names[column] = label.name
-    return list(zip(_label_ids(store, run.bundle, run.view, run.columns), names, strict=True))
+    return list(zip(_label_ids(run.store, run.bundle, run.view, run.columns), names, strict=True))
 
 
 def _label_ids(store: Store, bundle: Bundle, view: View, columns: Sequence[int]) -> list[int | None]:
@@ -495,14 +559,32 @@ def _some(names: Sequence[str]) -> str:
     )
 
 
-def _goals_with(
-    connection: Connection, bundle: Bundle, given: Mapping[int, FileLabel], ids: Sequence[int | None]
-) -> dict[str, str] | None:
+def _about_file(run: _Run, document: Document, unknown: Sequence[str]) -> list[str]:
+    """Sentences that warn of where a file comes from, and of what the run does not know."""
+    warnings = []
+    if document.run_id != run.bundle.run_id:
+        warnings.append(
+            f"{document.name} comes from the run {document.run_id}: its thresholds were chosen for other scores. "
+            "Its labels were met by name."
+        )
+    if unknown:
+        warnings.append(f"The run does not know these labels of {document.name}: {_some(unknown)}.")
+    return warnings
+
+
+def _is_standing(run: _Run, standing: ThresholdVersion | None, given: Mapping[int, FileLabel]) -> bool:
+    """Whether a file says of every label that it names what is in use anyway."""
+    thresholds = _thresholds(run.bundle, standing)
+    has_moved = any(each.threshold != thresholds[column] for column, each in given.items())
+    return not has_moved and _goals_with(run, standing, given) == _goals(standing)
+
+
+def _goals_with(run: _Run, standing: ThresholdVersion | None, given: Mapping[int, FileLabel]) -> dict[str, str]:
     """The goals in use, with those of the file for the labels that it names."""
-    standing = runs.standing(connection, bundle.run_id)
-    goals = {} if standing is None else dict(standing.goals or {})
+    ids = _label_ids(run.store, run.bundle, run.view, run.columns)
+    goals = _goals(standing)
     for column, each in given.items():
         goals.pop(str(ids[column]), None)
         if each.goal is not None and ids[column] is not None:
             goals[str(ids[column])] = each.goal
-    return goals or None
+    return _chosen(goals)

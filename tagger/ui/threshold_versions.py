@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -16,10 +17,15 @@ from tagger.ui.session import Session
 SHOWN_AT_ONCE = 8
 BEFORE, AFTER = "version_before", "version_after"
 FIGURES = {
-    f"{average.capitalize()} {name}": (average, score)
+    f"{average.capitalize()} {name}, on these rows": (average, score)
     for average in ("micro", "macro")
     for name, score in (("F1", "f1"), ("precision", "precision"), ("recall", "recall"))
 }
+HELD_OUT = {f"{average.capitalize()} F1, held out": f"{average}_f1" for average in ("micro", "macro")}
+WHAT_HELD_OUT_MEANS = (
+    "Held out: each row is cut at thresholds that the tags' goals chose without it, which is what to expect of "
+    "descriptions never seen."
+)
 
 
 def versions(session: Session, run_id: str) -> None:
@@ -31,11 +37,13 @@ def versions(session: Session, run_id: str) -> None:
     revision = session.store.db.revision("transactions", "judgements", "labels", "runs")
     found = session.pin((run_id, revision), lambda: threshold_versions.history(session.store, run_id), place="versions")
     with box:
-        st.caption(
-            "Scores are those of the day on which a version was saved. To compare two, measure both now, below."
+        about = (
+            "Scores are those of the day on which a version was saved; as trained, those of now. To compare two, "
+            "measure both now, below."
             if len(found) > 1
             else "Saving thresholds makes the first version. What the run was trained with always stays."
         )
+        st.caption(f"{about} {WHAT_HELD_OUT_MEANS}")
         _list(session, found)
         if len(found) > 1:
             _difference(session, found, revision)
@@ -120,36 +128,64 @@ def _difference(session: Session, found: list[Version], revision: tuple[int, ...
 
 def _measured(told: dict[str, Any], titles: tuple[str, str]) -> None:
     """The tags whose thresholds differ, and what both versions score on the same transactions."""
-    labels, sides = told["labels"], (told["before"]["now"], told["after"]["now"])
-    if not labels:
+    right = {title: st.column_config.TextColumn(alignment="right") for title in (*titles, "Difference")}
+    if told["labels"]:
+        st.dataframe(_thresholds(told["labels"], titles), hide_index=True, key="different", column_config=right)
+    else:
         st.caption("All thresholds are the same.")
-        return
-    right = {title: st.column_config.TextColumn(alignment="right") for title in titles}
-    thresholds = {
-        title: [f"{each[side]:.4f}" for each in labels]  # two that differ by less than a slider's step do differ
-        for title, side in zip(titles, ("before", "after"), strict=True)
-    }
-    st.dataframe(
-        {"Tag": [each["label"] for each in labels], **thresholds},
-        hide_index=True,
-        key="different",
-        column_config=right,
+    before, after = told["before"]["now"], told["after"]["now"]
+    st.dataframe(_scored(before, after, titles), hide_index=True, key="measured_now", column_config=right)
+    n = widgets.counted(before["n_transactions"], "reviewed transaction")
+    st.caption(
+        f"Both on the same {n}, {before['measured_on']}. Scores on these rows flatter thresholds that were chosen on "
+        "them; so do held-out ones where tags were moved by hand, for these are cut as they stand."
     )
-    figures = {
-        title: [
-            *(widgets.number(side[average][score]) for average, score in FIGURES.values()),
-            f"{side['tags_given']:,}",
-        ]
-        for title, side in zip(titles, sides, strict=True)
+
+
+def _thresholds(labels: list[dict[str, Any]], titles: tuple[str, str]) -> dict[str, list[str]]:
+    before, after = ([float(each[side]) for each in labels] for side in ("before", "after"))
+    return {
+        "Tag": [each["label"] for each in labels],
+        # Two that differ by less than a slider's step do differ.
+        titles[0]: [f"{value:.4f}" for value in before],
+        titles[1]: [f"{value:.4f}" for value in after],
+        "Difference": [
+            _difference_of(low, high, digits=3 if abs(high - low) >= 0.0005 else 4)
+            for low, high in zip(before, after, strict=True)
+        ],
     }
-    st.dataframe(
-        {"Measured now": [*FIGURES, "Tags given"], **figures},
-        hide_index=True,
-        key="measured_now",
-        column_config=right,
-    )
-    n = widgets.counted(sides[0]["n_transactions"], "reviewed transaction")
-    st.caption(f"Both on the same {n}, {sides[0]['measured_on']}.")
+
+
+def _scored(before: Mapping[str, Any], after: Mapping[str, Any], titles: tuple[str, str]) -> dict[str, list[str]]:
+    sides = [_figures(before), _figures(after)]
+    return {
+        "Measured now": list(sides[0]),
+        **{title: [_figure(value) for value in side.values()] for title, side in zip(titles, sides, strict=True)},
+        "Difference": [_difference_of(*pair) for pair in zip(*(side.values() for side in sides), strict=True)],
+    }
+
+
+def _figures(side: Mapping[str, Any]) -> dict[str, float | int | None]:
+    """Scores, and counts, which are whole numbers, in the order in which they are shown."""
+    fair = side["held_out"]
+    return {
+        **{name: fair[score] for name, score in HELD_OUT.items()},
+        "Tags moved by hand": fair["by_hand"],
+        **{name: side[average][score] for name, (average, score) in FIGURES.items()},
+        "Tags given": side["tags_given"],
+    }
+
+
+def _figure(value: float | None) -> str:
+    return f"{value:,}" if isinstance(value, int) else widgets.number(value)
+
+
+def _difference_of(before: float | None, after: float | None, *, digits: int = 3) -> str:
+    """After minus before, with its sign."""
+    if before is None or after is None:
+        return "n/a"
+    change = after - before
+    return (f"{change:+,}" if isinstance(change, int) else f"{change:+.{digits}f}").replace("-", "−")
 
 
 def _title(version_id: int) -> str:
@@ -157,5 +193,8 @@ def _title(version_id: int) -> str:
 
 
 def _scores(version: Version) -> str:
-    metrics = version.metrics or {"micro": {"f1": None}, "macro": {"f1": None}}
-    return " · ".join(f"{average} F1 {widgets.number(metrics[average]['f1'])}" for average in ("micro", "macro"))
+    fair = threshold_versions.held_out(version.metrics)
+    by_hand = f", {fair['by_hand']:,} moved by hand as they stand" if fair["by_hand"] else ""
+    return (
+        f"held-out micro F1 {widgets.number(fair['micro_f1'])} · macro F1 {widgets.number(fair['macro_f1'])}{by_hand}"
+    )

@@ -11,7 +11,7 @@ from command_line.common import LABEL, MACRO, PRF
 from tagger.__main__ import main
 from tagger.services import tuning
 
-METRICS = {"micro", "macro", "n_transactions", "tags_given", "measured_on"}
+METRICS = {"micro", "macro", "held_out", "n_transactions", "tags_given", "measured_on"}
 VERSION = {"id", "run_id", "created_at", "author", "note", "in_use", "metrics", "goals"}
 
 
@@ -98,7 +98,12 @@ def test_history_says_of_each_version_what_it_scored_and_which_is_in_use(after_t
         assert set(each) == VERSION
         assert each["created_at"].endswith("Z")
         assert datetime.fromisoformat(each["created_at"])
-    assert found["as_trained"]["metrics"] is None
+        assert set(each["metrics"]) == METRICS
+        assert set(each["metrics"]["held_out"]) == {"micro_f1", "macro_f1", "by_hand"}
+    assert [each["metrics"]["held_out"]["by_hand"] for each in (*found["versions"], found["as_trained"])] == [2, 1, 0]
+    out_of_fold = {average: after_training[average]["f1"] for average in ("micro", "macro")}
+    held_out = found["as_trained"]["metrics"]["held_out"]
+    assert held_out == {f"{average}_f1": f1 for average, f1 in out_of_fold.items()} | {"by_hand": 0}
     assert (found["as_trained"]["author"], found["as_trained"]["run_id"]) == ("ada", after_training["run_id"])
 
 
@@ -114,6 +119,19 @@ def test_a_version_is_used_again_and_what_the_run_was_trained_with_is_0(after_tr
     assert not any(each["in_use"] for each in history["versions"])
     assert len(history["versions"]) == 2
     assert ok("runs", "rollback")["threshold_version_id"] == saved[0]
+
+
+def test_a_file_that_changes_nothing_makes_no_version(saved, ok, caplog, tmp_path):
+    path = tmp_path / "mine.json"
+    ok("thresholds", "export", path)
+    before = ok("thresholds", "history")
+    answer = ok("thresholds", "apply", path, "--note", "again")
+    assert (answer["threshold_version_id"], answer["changed"]) == (saved[1], 0)
+    assert answer["warnings"] == caplog.messages[-1:] == ["Nothing in mine.json differs from what is in use."]
+    assert ok("thresholds", "history") == before
+    ok("thresholds", "apply", "0")
+    ok("thresholds", "export", path)
+    assert ok("thresholds", "apply", path)["threshold_version_id"] == 0
 
 
 def test_diff_names_the_labels_and_measures_both_versions_now(saved, ok):
@@ -157,6 +175,7 @@ def test_an_export_that_is_applied_brings_the_same_thresholds_again(saved, ok, t
     assert thresholds_of(ok) == expected
     newest = ok("thresholds", "history")["versions"][0]
     assert (newest["id"], newest["note"]) == (applied["threshold_version_id"], f"from {name}")
+    ok("thresholds", "apply", "0")
     ok("thresholds", "apply", path, "--note", "of the team")
     assert ok("thresholds", "history")["versions"][0]["note"] == "of the team"
 
@@ -218,15 +237,22 @@ def test_without_json_a_person_reads_tables(saved, said, tmp_path):
     history = said("thresholds", "history").splitlines()
     assert [line.split()[0] for line in history[2:5]] == [str(saved[1]), str(saved[0]), "0"]
     assert history[2].endswith("in use, no rent")
-    assert history[4].split()[-4:] == ["n/a", "–", "as", "trained"]
+    assert "HELD-OUT MICRO F1" in history[1]
+    assert history[4].split()[-4:] == ["0", "–", "as", "trained"]
+    assert history[5].startswith("Held out: ")
     diff = said("thresholds", "diff", "0", str(saved[0]))
     assert "Labels that differ: 1\n  fuel  " in diff
     assert "both measured on the same 36 transactions" in diff
-    (line,) = (line.split() for line in diff.splitlines() if "macro f1" in line)
-    assert line[4] == "n/a"  # nothing was kept of what the run was trained with
+    figures = [line.split("  ") for line in diff.splitlines() if ", held out" in line or ", on these rows" in line]
+    assert [line[1] for line in figures][:3] == ["micro f1, held out", "macro f1, held out", "micro f1, on these rows"]
+    lines = {cells[1]: cells[2:] for cells in figures}
+    for name in ("macro f1, held out", "macro f1, on these rows"):
+        before, after, before_then, after_then = (cell.strip() for cell in lines[name] if cell.strip())
+        assert before_then == "n/a"  # nothing was kept of what the run was trained with
+        assert float(after) == float(after_then) < float(before)
     path = str(tmp_path / "mine.json")
     assert f"file: {path}" in said("thresholds", "export", path)
-    assert "changed: 0" in said("thresholds", "apply", path)
+    assert "Nothing in mine.json differs" in said("thresholds", "apply", path)
     assert "threshold_version_id: 0" in said("thresholds", "apply", "0")
 
 

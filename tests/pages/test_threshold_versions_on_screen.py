@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from streamlit.testing.v1 import AppTest
 from toys import labelled_csv
@@ -10,7 +12,8 @@ from tagger.learning.recipe import HeadSettings, Recipe
 from tagger.services import runs, threshold_versions, training, tuning
 from tagger.services.importing import Upload, import_files
 from tagger.services.progress import Progress
-from tagger.services.store import Store
+from tagger.services.store import Store, now
+from tagger.storage import runs as stored_runs
 from tagger.ui import threshold_versions as on_screen
 
 HEAD = HeadSettings(kind="logistic")
@@ -66,15 +69,17 @@ def test_each_version_says_who_saved_it_what_it_scored_and_how_much_it_moved(unf
     newest, older, as_trained = threshold_versions.history(saved)
 
     def scores(version):
-        return " · ".join(f"{name} F1 {version.metrics[name]['f1']:.3f}" for name in ("micro", "macro"))
+        held_out = version.metrics["held_out"]
+        return f"held-out micro F1 {held_out['micro_f1']:.3f} · macro F1 {held_out['macro_f1']:.3f}"
 
     assert titles(page) == [
-        f"**Version 2** :blue-badge[in use] · {scores(newest)}",
-        f"**Version 1** · {scores(older)}",
-        "**As trained** · micro F1 n/a · macro F1 n/a",
+        f"**Version 2** :blue-badge[in use] · {scores(newest)}, 2 moved by hand as they stand",
+        f"**Version 1** · {scores(older)}, 1 moved by hand as they stand",
+        f"**As trained** · {scores(as_trained)}",
     ]
     assert scores(newest) != scores(older)
     told = captions(page)
+    assert "Held out: each row is cut at thresholds that the tags' goals chose without it" in told
     for version, moved in ((newest, " · 2 tags moved"), (older, " · 1 tag moved"), (as_trained, "")):
         at = version.created_at
         assert f"{at.day} {at:%b %Y, %H:%M} UTC · {version.author}{moved}" in told
@@ -121,16 +126,107 @@ def test_two_versions_are_compared_tag_by_tag_and_measured_now(unfolded, saved):
     expected = threshold_versions.diff(saved, 1, 0)
     different, measured = (each.value for each in page.dataframe)
     assert different.to_dict("records") == [
-        {"Tag": each["label"], "Version 1": f"{each['before']:.4f}", "As trained": f"{each['after']:.4f}"}
+        {
+            "Tag": each["label"],
+            "Version 1": f"{each['before']:.4f}",
+            "As trained": f"{each['after']:.4f}",
+            "Difference": signed(each["after"] - each["before"]),
+        }
         for each in expected["labels"]
     ]
-    figures = {row["Measured now"]: row for row in measured.to_dict("records")}
-    for title, side in (("Version 1", "before"), ("As trained", "after")):
-        now = expected[side]["now"]
-        assert figures["Macro F1"][title] == f"{now['macro']['f1']:.3f}"
-        assert figures["Micro recall"][title] == f"{now['micro']['recall']:.3f}"
-        assert figures["Tags given"][title] == str(now["tags_given"])
+    figures = {row.pop("Measured now"): row for row in measured.to_dict("records")}
+    assert list(figures)[:3] == ["Micro F1, held out", "Macro F1, held out", "Tags moved by hand"]
+    before, after = (expected[side]["now"] for side in ("before", "after"))
+    for name, was, is_now in (
+        ("Macro F1, held out", before["held_out"]["macro_f1"], after["held_out"]["macro_f1"]),
+        ("Macro F1, on these rows", before["macro"]["f1"], after["macro"]["f1"]),
+        ("Micro recall, on these rows", before["micro"]["recall"], after["micro"]["recall"]),
+    ):
+        texts = {"Version 1": f"{was:.3f}", "As trained": f"{is_now:.3f}", "Difference": signed(is_now - was)}
+        assert figures[name] == texts
+    assert figures["Tags moved by hand"] == {"Version 1": "1", "As trained": "0", "Difference": "−1"}
+    assert figures["Tags given"]["Difference"] == f"{after['tags_given'] - before['tags_given']:+}"
     assert "Both on the same 42 reviewed transactions, out of fold" in captions(page)
+    assert "flatter thresholds that were chosen on them" in captions(page)
+
+
+def signed(change: float) -> str:
+    return f"{change:+.3f}".replace("-", "−")
+
+
+def made_up(held_out: float | None, f1: float | None, **more: Any) -> dict[str, Any]:
+    """What one side of a difference measures; every figure is another one."""
+    scores = {"f1": f1, "precision": 0.31, "recall": 0.32}
+    return {
+        "micro": {"f1": 0.41, "precision": 0.42, "recall": 0.43},
+        "macro": scores,
+        "held_out": {"micro_f1": 0.51, "macro_f1": held_out, "by_hand": 1200},
+        "n_transactions": 42,
+        "tags_given": 3400,
+        "measured_on": "on rows",
+        **more,
+    }
+
+
+def test_each_difference_is_after_minus_before_and_undefined_where_either_is(unfolded, saved, monkeypatch):
+    told = {
+        "labels": [
+            {"label": "fuel", "before": 0.5, "after": 0.5002},
+            {"label": "rent", "before": 0.5, "after": 0.25},
+        ],
+        "before": {"id": 1, "saved": None, "now": made_up(0.61, 0.7)},
+        "after": {"id": 2, "saved": None, "now": made_up(0.5, None, tags_given=4700)},
+    }
+    monkeypatch.setattr(threshold_versions, "diff", lambda *_: told)
+    page = unfolded()
+    page.selectbox(key="version_before").set_value(1).run()
+    page.selectbox(key="version_after").set_value(2).run()
+    assert not page.exception, page.exception
+    different, measured = (each.value for each in page.dataframe)
+    assert different["Difference"].tolist() == ["+0.0002", "−0.250"]
+    assert [tuple(row.values()) for row in measured.to_dict("records")] == [
+        ("Micro F1, held out", "0.510", "0.510", "+0.000"),
+        ("Macro F1, held out", "0.610", "0.500", "−0.110"),
+        ("Tags moved by hand", "1,200", "1,200", "+0"),
+        ("Micro F1, on these rows", "0.410", "0.410", "+0.000"),
+        ("Micro precision, on these rows", "0.420", "0.420", "+0.000"),
+        ("Micro recall, on these rows", "0.430", "0.430", "+0.000"),
+        ("Macro F1, on these rows", "0.700", "n/a", "n/a"),
+        ("Macro precision, on these rows", "0.310", "0.310", "+0.000"),
+        ("Macro recall, on these rows", "0.320", "0.320", "+0.000"),
+        ("Tags given", "3,400", "4,700", "+1,300"),
+    ]
+
+
+def test_two_versions_with_the_same_thresholds_can_differ_in_what_they_score_held_out(unfolded, saved):
+    threshold_versions.save(saved, {}, goals={"1": "fixed:0.5", "2": "fixed:0.25"})
+    page = unfolded()
+    page.selectbox(key="version_before").set_value(2).run()
+    page.selectbox(key="version_after").set_value(3).run()
+    assert "All thresholds are the same." in captions(page)
+    (measured,) = (each.value for each in page.dataframe)
+    figures = {row["Measured now"]: row["Difference"] for row in measured.to_dict("records")}
+    assert figures["Tags moved by hand"] == "−2"
+    assert figures["Macro F1, on these rows"] == "+0.000"
+
+
+@pytest.mark.parametrize(
+    ("held_out", "shown"),
+    [
+        ({}, "held-out micro F1 n/a · macro F1 n/a"),
+        (
+            {"held_out": {"micro_f1": 0.843, "macro_f1": 0.777, "by_hand": 0}},
+            "held-out micro F1 0.843 · macro F1 0.777",
+        ),
+    ],
+)
+def test_a_version_is_listed_by_what_it_scored_held_out_if_that_was_kept(unfolded, saved, held_out, shown):
+    metrics = {"micro": {"f1": 0.987}, "macro": {"f1": 0.876}} | held_out
+    with saved.db.write("runs") as connection:
+        stored_runs.add_threshold_version(
+            connection, saved.view().tagging.run_id, (0.5,) * 4, author="ada", note="", at=now(), metrics=metrics
+        )
+    assert titles(unfolded())[0] == f"**Version 3** · {shown}"
 
 
 def test_a_comparison_follows_what_was_reviewed_meanwhile_and_is_not_made_again_otherwise(unfolded, saved, monkeypatch):

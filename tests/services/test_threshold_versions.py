@@ -19,9 +19,12 @@ from sklearn.metrics import f1_score
 from steps import add_made_up_run, add_scored_run, import_csv, make_labels, three_kinds, truth, verdict
 
 from tagger.errors import NotFoundError, SettingError, ThresholdsFileError
+from tagger.learning.goals import parse_goal
 from tagger.learning.metrics import score_labels, summarize
+from tagger.learning.step_curve import step_curves
 from tagger.services import labelset, runs, threshold_versions, tuning
-from tagger.services.store import Store
+from tagger.services.board import RECOMMENDED, Board
+from tagger.services.store import Store, now
 from tagger.services.threshold_files import MAX_BYTES, as_json, read_document
 from tagger.services.threshold_versions import AS_TRAINED
 from tagger.storage import runs as stored_runs
@@ -31,12 +34,16 @@ FIRST = (0.5, 0.4, 0.6, 0.5, 0.5)  # groceries, fuel, rent, recurring, and "unju
 
 
 def fill(store: Store) -> None:
-    """60 labelled rows and a run whose out-of-fold probabilities are often wrong; one of its tags was never judged."""
+    """60 labelled rows and a run whose out-of-fold probabilities are often wrong; one of its tags was never judged.
+
+    In training each fifth of the rows was cut at thresholds of its own.
+    """
     import_csv(store, three_kinds(20))
     make_labels(store, "unjudged")
     view = store.view()
     draw = np.random.default_rng(5)
     y_prob = 0.35 * view.truth.y_true + draw.choice(np.linspace(0, 0.6, 13), view.truth.y_true.shape)
+    folds = view.columns.group_index % 5
     add_made_up_run(
         store,
         np.zeros((len(view.columns.texts), len(view.labels))),
@@ -45,8 +52,8 @@ def fill(store: Store) -> None:
         evidence={
             "transaction_ids": np.array([list(bytes.fromhex(each)) for each in view.columns.ids], dtype=np.uint8),
             "y_prob": y_prob.astype(np.float32),
-            "y_pred": np.zeros(y_prob.shape, dtype=np.uint8),
-            "folds": np.zeros(len(y_prob), dtype=np.int16),
+            "y_pred": (y_prob >= np.array(FIRST) + 0.04 * (folds[:, np.newaxis] - 2)).astype(np.uint8),
+            "folds": folds.astype(np.int16),
         },
     )
 
@@ -65,7 +72,35 @@ def at_random(store: Store, seed: int) -> dict[int, float]:
     return {label_id: draw.choice([draw.random(), draw.randrange(14) * 0.05]) for label_id in ids(store)}
 
 
-def expected(store: Store, thresholds: tuple[float, ...]) -> dict[str, Any]:
+def expected_held_out(store: Store, thresholds: tuple[float, ...], goals: dict[str, str]) -> dict[str, Any]:
+    """A plain loop over labels, and over the folds of those that stand where their goal puts them."""
+    view = store.view()
+    evidence = store.bundle(view.tagging.run_id).evidence
+    y_prob, folds, by_hand = evidence["y_prob"].astype(float), evidence["folds"], 0
+    y_pred = y_prob >= np.asarray(thresholds)
+    for column, label_id in enumerate(ids(store)):
+        goal = goals.get(str(label_id), RECOMMENDED)
+        if goal == RECOMMENDED:
+            at_goal = thresholds[column] == FIRST[column]
+            cut = evidence["y_pred"][:, column].astype(bool)
+        else:
+            at_goal = thresholds[column] == chosen_on(store, np.full(len(folds), fill_value=True), column, goal)
+            by_fold = [chosen_on(store, folds != fold, column, goal) for fold in range(5)]
+            cut = y_prob[:, column] >= np.array(by_fold)[folds]
+        if at_goal:
+            y_pred[:, column] = cut
+        by_hand += not at_goal
+    summed = summarize(score_labels(view.truth.y_true, y_pred, view.truth.judged))
+    return {"micro_f1": summed.micro.f1, "macro_f1": summed.macro.f1, "by_hand": by_hand}
+
+
+def chosen_on(store: Store, rows: np.ndarray, column: int, goal: str) -> float:
+    truth, y_prob = store.view().truth, store.bundle(store.view().tagging.run_id).evidence["y_prob"]
+    (curve,) = step_curves(*(part[rows, column : column + 1] for part in (truth.y_true, y_prob, truth.judged)))
+    return parse_goal(goal).solve(curve).threshold
+
+
+def expected(store: Store, thresholds: tuple[float, ...], goals: dict[str, str] | None = None) -> dict[str, Any]:
     """What thresholds score, from the run's evidence itself."""
     view = store.view()
     y_pred = store.bundle(view.tagging.run_id).evidence["y_prob"] >= np.asarray(thresholds)
@@ -73,6 +108,7 @@ def expected(store: Store, thresholds: tuple[float, ...]) -> dict[str, Any]:
     return {
         "micro": asdict(summed.micro),
         "macro": asdict(summed.macro),
+        "held_out": expected_held_out(store, thresholds, goals or {}),
         "n_transactions": len(view.columns),
         "tags_given": int(y_pred.sum()),
         "measured_on": tuning.panel(store).measured_on,
@@ -97,6 +133,95 @@ def test_a_version_keeps_what_its_thresholds_scored_when_it_was_saved(noisy, see
     assert newest.metrics["micro"]["f1"] == pytest.approx(f1_score(truth(noisy)[judged], y_pred[judged]))
 
 
+def to_goals(store: Store, goals: dict[int, str], by_hand: dict[int, float] | None = None) -> int:
+    """Send labels to goals, move others, and save; the version's number."""
+    run_id = store.view().tagging.run_id
+    tuning.move(store, run_id, {}, goals)
+    tuning.move(store, run_id, by_hand or {})
+    return threshold_versions.save_draft(store)["threshold_version_id"]
+
+
+@pytest.mark.parametrize(
+    ("goals", "by_hand"),
+    [
+        (["f1", "f1", "f1", "f1"], {}),
+        (["recall>=0.7", "precision>=0.8", "grid", "cost:1:5"], {}),
+        (["f2", RECOMMENDED, "fixed:0.35"], {2: 0.41}),
+        (["f1", "f1", "f1", "f1"], {1: 0.123, 4: 0.9}),
+    ],
+)
+def test_a_version_keeps_what_it_scores_on_rows_that_did_not_choose_it(noisy, goals, by_hand):
+    given = dict(zip(ids(noisy), goals))
+    to_goals(noisy, given, by_hand)
+    newest = threshold_versions.history(noisy)[0]
+    own = {str(label_id): goal for label_id, goal in given.items() if goal != RECOMMENDED}
+    assert newest.goals == own
+    assert newest.metrics == expected(noisy, newest.thresholds, own)
+    assert newest.metrics["held_out"]["by_hand"] == len(by_hand)
+
+
+def test_goals_that_chose_on_the_rows_win_there_and_lose_held_out(noisy):
+    to_goals(noisy, dict.fromkeys(ids(noisy), "f1"))
+    on_all, as_trained = (version.metrics for version in threshold_versions.history(noisy))
+    for average in ("micro", "macro"):
+        assert on_all["held_out"][f"{average}_f1"] < on_all[average]["f1"]
+        assert on_all[average]["f1"] > as_trained[average]["f1"]
+        assert on_all["held_out"][f"{average}_f1"] < as_trained["held_out"][f"{average}_f1"]
+    told = threshold_versions.diff(noisy, AS_TRAINED, 1)
+    assert (told["before"]["now"], told["after"]["now"]) == (as_trained, on_all)
+
+
+def test_a_limit_a_month_is_at_its_goal_while_the_run_is_in_use_and_cut_as_it_stands_otherwise(noisy):
+    first = noisy.view().tagging.run_id
+    one = to_goals(noisy, {ids(noisy)[0]: "permonth<=3"}, {ids(noisy)[1]: 0.77})
+    saved = threshold_versions.history(noisy)[0]
+    assert saved.metrics["held_out"]["by_hand"] == 1
+    add_scored_run(noisy, truth(noisy), promote=True)
+    assert threshold_versions.diff(noisy, one, one, first)["after"]["now"] == saved.metrics
+
+
+def test_a_goal_that_cannot_be_read_counts_as_none(noisy):
+    fuel = ids(noisy)[1]
+    threshold_versions.save(noisy, {fuel: 0.77}, goals={str(fuel): "of a later version"})
+    newest = threshold_versions.history(noisy)[0]
+    assert newest.metrics == expected(noisy, newest.thresholds)
+    assert newest.metrics["held_out"]["by_hand"] == 1
+
+
+def test_of_versions_of_before_no_held_out_scores_are_made_up(noisy):
+    run_id = noisy.view().tagging.run_id
+    for metrics in (None, {"micro": {"f1": 0.9}, "macro": {"f1": 0.8}}):
+        with noisy.db.write("runs") as connection:
+            stored_runs.add_threshold_version(
+                connection, run_id, FIRST, author="ada", note="", at=now(), metrics=metrics
+            )
+        newest = threshold_versions.history(noisy)[0]
+        assert newest.metrics == metrics
+        assert set(threshold_versions.held_out(newest.metrics).values()) == {None}
+
+
+def test_what_the_run_was_trained_with_has_the_scores_of_now(noisy):
+    assert threshold_versions.history(noisy)[-1].metrics == expected(noisy, FIRST)
+    for row in noisy.view().columns.ids[:10]:
+        verdict(noisy, row, ids(noisy)[4], "yes")
+    as_trained = threshold_versions.history(noisy)[-1].metrics
+    assert as_trained == expected(noisy, FIRST)
+    summed = summarize(
+        score_labels(
+            truth(noisy),
+            noisy.bundle(noisy.view().tagging.run_id).evidence["y_pred"].astype(bool),
+            noisy.view().truth.judged,
+        )
+    )
+    assert as_trained["held_out"] == {"micro_f1": summed.micro.f1, "macro_f1": summed.macro.f1, "by_hand": 0}
+
+
+def test_a_history_that_is_looked_up_again_measures_on_the_same_board(noisy, monkeypatch):
+    threshold_versions.history(noisy)
+    monkeypatch.setattr(Board, "of", None)
+    assert threshold_versions.history(noisy)
+
+
 def test_what_is_undefined_is_kept_as_none(noisy):
     threshold_versions.save(noisy, dict.fromkeys(ids(noisy), 1.0))
     metrics = threshold_versions.history(noisy)[0].metrics
@@ -115,14 +240,42 @@ def test_what_was_kept_stays_when_more_is_judged(noisy):
 def test_goals_are_kept_as_they_are(noisy):
     goals = {str(ids(noisy)[0]): "precision>=0.95", "900": "by hand"}
     threshold_versions.save(noisy, {}, goals=goals)
-    threshold_versions.save(noisy, {})
-    assert [each.goals for each in threshold_versions.history(noisy)] == [None, goals, None]
+    assert [each.goals for each in threshold_versions.history(noisy)] == [goals, None]
+
+
+def test_labels_whose_threshold_stays_keep_their_goal(noisy):
+    groceries, fuel, rent, *_ = (str(each) for each in ids(noisy))
+    first = {groceries: "fixed:0.5", fuel: "fixed:0.4", rent: "f1"}
+    threshold_versions.save(noisy, {int(rent): 0.9}, goals=first)
+    for moved, given, after in (
+        ({}, None, first),
+        ({groceries: 0.5, fuel: 0.1}, None, {groceries: "fixed:0.5", rent: "f1"}),
+        ({groceries: 0.2, rent: 0.1}, {groceries: "f2"}, {groceries: "f2"}),
+        ({}, {groceries: RECOMMENDED}, None),
+    ):
+        thresholds = {int(label_id): value for label_id, value in moved.items()}
+        threshold_versions.save(noisy, thresholds, goals=given)
+        assert threshold_versions.history(noisy)[0].goals == after
+
+
+def test_recommended_is_no_goal_of_a_label_and_leaves_a_file_without_one(noisy, tmp_path):
+    groceries, fuel, *_ = ids(noisy)
+    to_goals(noisy, {groceries: "f1", fuel: RECOMMENDED})
+    to_goals(noisy, {groceries: RECOMMENDED})
+    newest, older, _ = threshold_versions.history(noisy)
+    assert (newest.goals, older.goals) == (None, {str(groceries): "f1"})
+    assert {each["goal"] for each in threshold_versions.export(noisy)["labels"]} == {None}
+    with noisy.db.write("runs") as connection:  # as versions of before say it
+        stored_runs.add_threshold_version(
+            connection, newest.run_id, FIRST, author="ada", note="", at=now(), goals={str(fuel): RECOMMENDED}
+        )
+    assert {each["goal"] for each in threshold_versions.export(noisy, newest.id + 1)["labels"]} == {None}
 
 
 def test_the_history_ends_with_what_the_run_was_trained_with(noisy):
     (only,) = threshold_versions.history(noisy)
     assert (only.id, only.thresholds, only.author, only.in_use) == (AS_TRAINED, FIRST, "ada", True)
-    assert (only.metrics, only.n_changed) == (None, None)
+    assert (only.metrics, only.n_changed) == (expected(noisy, FIRST), None)
     groceries, fuel, *_ = ids(noisy)
     one = threshold_versions.save(noisy, {groceries: 0.7, fuel: 0.1}, note="first")
     two = threshold_versions.save(noisy, {groceries: 0.7, fuel: 0.2})
@@ -225,7 +378,7 @@ def test_a_difference_names_labels_and_measures_both_on_the_same_rows(noisy):
     assert found["labels"] == [{"label": "petrol", "before": 0.4, "after": 0.15}]
     assert found["before"] == {"id": one, "saved": saved_then, "now": expected(noisy, older.thresholds)}
     assert found["after"] == {"id": two, "saved": newest.metrics, "now": expected(noisy, newest.thresholds)}
-    assert found["before"]["saved"] != found["before"]["now"]
+    assert found["before"]["saved"]["held_out"] != found["before"]["now"]["held_out"]
     assert found["after"]["saved"] == found["after"]["now"]
     back = threshold_versions.diff(noisy, two, AS_TRAINED)
     assert [each["label"] for each in back["labels"]] == ["groceries", "petrol"]
@@ -252,7 +405,37 @@ def test_what_was_exported_and_is_applied_is_the_same_again(noisy, tmp_path, see
     assert (result["unknown"], result["kept"], result["warnings"]) == ([], [], [])
     again = threshold_versions.export(noisy)
     assert {name for name in again if again[name] != document[name]} - {"created_at"} == {"version", "note"}
-    assert threshold_versions.apply(noisy, read_document(path))["changed"] == 0
+
+
+UNCHANGED = "Nothing in changed.json differs from what is in use."
+
+
+def test_a_file_in_which_nothing_differs_makes_no_version_and_lets_nothing_go(noisy, file):
+    groceries, fuel, *_ = ids(noisy)
+    tuning.move(noisy, noisy.view().tagging.run_id, {groceries: 0.33})
+    some = [{"label": "FUEL", "threshold": FIRST[1], "goal": RECOMMENDED}, {"label": "rent", "threshold": FIRST[2]}]
+    for version, path in ((AS_TRAINED, file()), (AS_TRAINED, file(labels=some))):
+        before = stored(noisy)
+        result = threshold_versions.apply(noisy, read_document(path), note="again")
+        assert (result["threshold_version_id"], result["changed"]) == (version, 0)
+        assert result["warnings"] == [UNCHANGED]
+        assert stored(noisy) == before
+    assert result["kept"] == ["groceries", "recurring", "unjudged"]
+    one = threshold_versions.save(noisy, {groceries: 0.9}, goals={str(fuel): "f1"})
+    result = threshold_versions.apply(noisy, read_document(file(run_id="another")))
+    assert (result["threshold_version_id"], result["changed"]) == (one, 0)
+    assert len(result["warnings"]) == 2
+    assert result["warnings"][-1] == UNCHANGED
+
+
+def test_a_file_that_differs_in_a_goal_alone_makes_a_version(noisy, file):
+    one = threshold_versions.save(noisy, {}, goals={str(ids(noisy)[1]): "f1"})
+    for number, goal in enumerate(("f2", None), start=1):
+        result = threshold_versions.apply(
+            noisy, read_document(file(labels=[{"label": "fuel", "threshold": FIRST[1], "goal": goal}]))
+        )
+        assert (result["threshold_version_id"], result["changed"], result["warnings"]) == (one + number, 0, [])
+    assert [each.goals for each in threshold_versions.history(noisy)][:2] == [None, {str(ids(noisy)[1]): "f2"}]
 
 
 def test_an_export_holds_the_runs_labels_in_order_and_what_is_known_of_the_version(noisy):
@@ -372,7 +555,7 @@ def test_a_file_may_name_some_labels_and_its_name_need_not_be_text(noisy, file, 
 
 
 def test_a_note_that_is_given_wins(noisy, file):
-    threshold_versions.apply(noisy, read_document(file()), note="of the team")
+    threshold_versions.apply(noisy, read_document(file(labels=entries(("fuel", 0.9)))), note="of the team")
     assert threshold_versions.history(noisy)[0].note == "of the team"
 
 
@@ -409,14 +592,14 @@ def test_two_names_of_one_label_are_refused(noisy, file):
 
 def test_two_people_who_save_at_once_both_keep_their_labels(noisy, monkeypatch):
     groceries, fuel, *_ = ids(noisy)
-    whole = threshold_versions.gather
+    whole = threshold_versions.board
 
     def meanwhile(*args):
-        monkeypatch.setattr(threshold_versions, "gather", whole)
+        monkeypatch.setattr(threshold_versions, "board", whole)
         threshold_versions.save(noisy, {fuel: 0.2})
         return whole(*args)
 
-    monkeypatch.setattr(threshold_versions, "gather", meanwhile)
+    monkeypatch.setattr(threshold_versions, "board", meanwhile)
     threshold_versions.save(noisy, {groceries: 0.8})
     newest = threshold_versions.history(noisy)[0]
     assert newest.thresholds == (0.8, 0.2, *FIRST[2:])
@@ -425,9 +608,10 @@ def test_two_people_who_save_at_once_both_keep_their_labels(noisy, monkeypatch):
 
 @pytest.mark.parametrize("step", ["add_threshold_version", "set_current", "set_draft"])
 def test_saving_that_fails_on_the_way_leaves_everything_as_it_was(noisy, file, monkeypatch, step):
+    path = file()
     threshold_versions.save(noisy, at_random(noisy, 1))
     tuning.move(noisy, noisy.view().tagging.run_id, {ids(noisy)[0]: 0.33})
-    path, before = file(), stored(noisy)
+    before = stored(noisy)
     whole = getattr(stored_runs, step)
 
     def fail(*args, **kwargs):
