@@ -163,8 +163,9 @@ def _apply(store: Store, options: argparse.Namespace) -> dict[str, Any]:
     if re.fullmatch(r"[0-9]+", word):
         if options.note:
             raise SettingError("A version that is used again keeps its note.", hint="Leave --note out.")
-        return threshold_versions.go_back(store, _number(word))
-    result = threshold_versions.apply(store, read_document(Path(word)), note=options.note)
+        result = threshold_versions.go_back(store, _number(word))
+    else:
+        result = threshold_versions.apply(store, read_document(Path(word)), note=options.note)
     if options.json:
         for warning in result["warnings"]:
             logger.warning(warning)

@@ -62,6 +62,24 @@ class Version:
     n_changed: int | None
 
 
+@dataclass(frozen=True)
+class Unsaved:
+    """What somebody moved and did not save.
+
+    Attributes
+    ----------
+    n_moved : labels whose slider stands elsewhere than what is in use.
+    n_goals : of the others, those that were given another goal than they were saved with.
+    """
+
+    n_moved: int
+    n_goals: int
+
+    @property
+    def n_labels(self) -> int:
+        return self.n_moved + self.n_goals
+
+
 @dataclass(frozen=True, eq=False)
 class _Run:
     """A run and what it can be measured on; `columns` holds for each label of the view its column in the run, or -1."""
@@ -238,10 +256,22 @@ def held_out(metrics: Mapping[str, Any] | None) -> dict[str, Any]:
     return {"micro_f1": None, "macro_f1": None, "by_hand": None} if kept is None else kept
 
 
+def unsaved(store: Store, run_id: str | None = None) -> Unsaved:
+    """What the author moved and did not save: using another version lets it go."""
+    bundle, view = _bundle(store, run_id), store.view()
+    with store.db.read() as connection:
+        return _unsaved(store, connection, bundle, view)
+
+
 def go_back(store: Store, version_id: int, run_id: str | None = None) -> dict[str, Any]:
     """Use an earlier version again: one more choice, which can be taken back like any other; nothing is rewritten.
 
     Moved sliders that were not saved are let go.
+
+    Returns
+    -------
+    `changed` counts the labels whose threshold differs now, `let_go` those that were moved and not saved; `warnings`
+    are sentences.
 
     Raises
     ------
@@ -250,7 +280,7 @@ def go_back(store: Store, version_id: int, run_id: str | None = None) -> dict[st
     SettingError
         If the run is not the current one.
     """
-    bundle = _bundle(store, run_id)
+    bundle, view = _bundle(store, run_id), store.view()
     author = store.settings.author
     with store.db.write("runs") as connection:
         version, values = _version(connection, bundle, version_id)
@@ -260,9 +290,16 @@ def go_back(store: Store, version_id: int, run_id: str | None = None) -> dict[st
                 hint=f"Promote it first: tagger runs promote {bundle.run_id}.",
             )
         before = _thresholds(bundle, runs.standing(connection, bundle.run_id))
+        let_go = _unsaved(store, connection, bundle, view).n_labels
         runs.set_current(connection, bundle.run_id, None if version is None else version.id, author=author, at=now())
         runs.set_draft(connection, bundle.run_id, author, {})
-    return {"run_id": bundle.run_id, "threshold_version_id": version_id, "changed": _n_different(before, values)}
+    return {
+        "run_id": bundle.run_id,
+        "threshold_version_id": version_id,
+        "changed": _n_different(before, values),
+        "let_go": let_go,
+        "warnings": _about_unsaved(let_go),
+    }
 
 
 def export(store: Store, version_id: int | None = None, run_id: str | None = None) -> dict[str, Any]:
@@ -332,8 +369,8 @@ def apply(store: Store, document: Document, *, note: str = "") -> dict[str, Any]
 
     Returns
     -------
-    `changed` counts the labels whose threshold differs now; `unknown` names what the run does not know and `kept` what
-    the file does not name; `warnings` are sentences.
+    `changed` counts the labels whose threshold differs now, `let_go` those that were moved and not saved; `unknown`
+    names what the run does not know and `kept` what the file does not name; `warnings` are sentences.
 
     Raises
     ------
@@ -346,16 +383,18 @@ def apply(store: Store, document: Document, *, note: str = "") -> dict[str, Any]
     with store.db.read() as connection:
         standing = runs.standing(connection, run.bundle.run_id)
     if _is_standing(run, standing, given):
-        version, n_changed = AS_TRAINED if standing is None else standing.id, 0
+        version, n_changed, let_go = AS_TRAINED if standing is None else standing.id, 0, 0
         warnings.append(f"Nothing in {document.name} differs from what is in use.")
     else:
-        version, n_changed = _add_from(run, given, note=note or f"from {document.name}")
+        version, n_changed, let_go = _add_from(run, given, note=note or f"from {document.name}")
+        warnings += _about_unsaved(let_go)
     return {
         "run_id": run.bundle.run_id,
         "threshold_version_id": version,
         "changed": n_changed,
         "unknown": unknown,
         "kept": [name for column, (_, name) in enumerate(_labels(run)) if column not in given],
+        "let_go": let_go,
         "warnings": warnings,
     }
 
@@ -431,12 +470,13 @@ def _add(
     return version, _n_different(before, values)
 
 
-def _add_from(run: _Run, given: Mapping[int, FileLabel], *, note: str) -> tuple[int, int]:
-    """Store what a file says of the run's columns; the version's number and how many of them changed."""
+def _add_from(run: _Run, given: Mapping[int, FileLabel], *, note: str) -> tuple[int, int, int]:
+    """Store what a file says of the run's columns; the version, how many of them changed, and how many were let go."""
     moved = {column: each.threshold for column, each in given.items()}
     with run.store.db.write("runs") as connection:
+        let_go = _unsaved(run.store, connection, run.bundle, run.view).n_labels
         standing = runs.standing(connection, run.bundle.run_id)
-        return _add(connection, run, standing, moved, note=note, goals=_goals_with(run, standing, given))
+        return *_add(connection, run, standing, moved, note=note, goals=_goals_with(run, standing, given)), let_go
 
 
 def _measured(run: _Run, thresholds: Sequence[float], goals: Mapping[str, str]) -> dict[str, Any]:
@@ -484,6 +524,30 @@ def _goals_unless_moved(run: _Run, standing: ThresholdVersion | None, moved: Map
     before, ids = _thresholds(run.bundle, standing), _label_ids(run.store, run.bundle, run.view, run.columns)
     lost = {str(ids[column]) for column, value in moved.items() if value != before[column]}
     return {label_id: goal for label_id, goal in _goals(standing).items() if label_id not in lost}
+
+
+def _unsaved(store: Store, connection: Connection, bundle: Bundle, view: View) -> Unsaved:
+    author = store.settings.author
+    draft, given = (read(connection, bundle.run_id, author) for read in (runs.draft, runs.draft_goals))
+    standing = runs.standing(connection, bundle.run_id)
+    thresholds, goals = _thresholds(bundle, standing), readable(_goals(standing))
+    n_moved = n_goals = 0
+    for label, column in zip(view.labels, store.label_columns(bundle, view.labels), strict=True):
+        if column < 0:
+            continue
+        key, threshold = str(label.id), thresholds[column]
+        goal = goals.get(key, RECOMMENDED)
+        has_moved = draft.get(key, threshold) != threshold
+        n_moved += has_moved
+        n_goals += not has_moved and given.get(key, goal) != goal
+    return Unsaved(n_moved, n_goals)
+
+
+def _about_unsaved(n_labels: int) -> list[str]:
+    """Sentences that warn: none where nothing was let go."""
+    if not n_labels:
+        return []
+    return ["1 unsaved move was let go." if n_labels == 1 else f"{n_labels:,} unsaved moves were let go."]
 
 
 def _version(

@@ -10,12 +10,13 @@ import streamlit as st
 
 from tagger.services import threshold_versions
 from tagger.services.threshold_files import as_json
-from tagger.services.threshold_versions import AS_TRAINED, Version
+from tagger.services.threshold_versions import AS_TRAINED, Unsaved, Version
 from tagger.ui import messages, widgets
 from tagger.ui.session import Session
 
 SHOWN_AT_ONCE = 8
 BEFORE, AFTER = "version_before", "version_after"
+ASKING = "version_asked_for"
 FIGURES = {
     f"{average.capitalize()} {name}, on these rows": (average, score)
     for average in ("micro", "macro")
@@ -45,6 +46,7 @@ def versions(session: Session, run_id: str) -> None:
         )
         st.caption(f"{about} {WHAT_HELD_OUT_MEANS}")
         _list(session, found)
+        _ask(session, found)
         if len(found) > 1:
             _difference(session, found, revision)
 
@@ -75,7 +77,7 @@ def _row(session: Session, version: Version) -> None:
     # The same two in every row, together: so that rows look alike, also where they stand below the text on a phone.
     buttons = row.container(horizontal=True, width="content")
     buttons.button(
-        "Use again", key=f"use:{version.id}", on_click=_used, args=(session, version), disabled=version.in_use
+        "Use again", key=f"use:{version.id}", on_click=_chosen, args=(session, version), disabled=version.in_use
     )
     buttons.download_button(
         "Download JSON",
@@ -94,7 +96,41 @@ def _file(session: Session, version: Version) -> bytes:
 
 
 @messages.callback
-def _used(session: Session, version: Version) -> None:
+def _chosen(session: Session, version: Version) -> None:
+    """Use it, but ask before unsaved moves are let go."""
+    unsaved = threshold_versions.unsaved(session.store, version.run_id)
+    if unsaved.n_labels:
+        st.session_state[ASKING] = version.id, unsaved
+    else:
+        _use(session, version)
+
+
+def _ask(session: Session, found: list[Version]) -> None:
+    """The question that a click has left, if any."""
+    version_id, unsaved = st.session_state.pop(ASKING, (None, None))
+    version = next((each for each in found if each.id == version_id), None)
+    if version is None:
+        return
+    title, it = _title(version.id), "it" if unsaved.n_labels == 1 else "them"
+    use = f"Use {title[:1].lower()}{title[1:]}"
+    widgets.confirm(
+        "Let go of what is not saved?",
+        f"{_not_saved(unsaved)} {use} and let {it} go?",
+        use,
+        partial(_use, session, version),
+    )
+
+
+def _not_saved(unsaved: Unsaved) -> str:
+    were = "was" if unsaved.n_moved == 1 else "were"
+    goals = f"{widgets.counted(unsaved.n_goals, 'tag')} got a new goal"
+    if not unsaved.n_moved:
+        return f"{goals}, not saved yet."
+    also = f", and {goals}" if unsaved.n_goals else ""
+    return f"{widgets.counted(unsaved.n_moved, 'slider')} {were} moved and not saved{also}."
+
+
+def _use(session: Session, version: Version) -> None:
     threshold_versions.go_back(session.store, version.id, version.run_id)
     what = "The thresholds of the training are" if version.id == AS_TRAINED else f"Version {version.id} is"
     st.toast(f"{what} in use.", icon=":material/undo:")

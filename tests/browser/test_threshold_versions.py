@@ -44,6 +44,23 @@ def test_a_version_is_used_again_compared_and_downloaded(
     expect(slider).to_have_value("0.9", timeout=SLOW)
     assert store.view().tagging.threshold_version_id == 1
 
+    slider.press("ArrowRight")
+    expect(page.get_by_text("1 moved", exact=True)).to_be_visible(timeout=SLOW)
+    dialog = page.get_by_role("dialog")
+    for answer, version, stands_at in (("Cancel", 1, "0.901"), ("Use version 2", 2, "0.25")):
+        rows.first.get_by_role("button", name="Use again").click()
+        expect(dialog.get_by_text("1 slider was moved and not saved. Use version 2 and let it go?")).to_be_visible(
+            timeout=SLOW
+        )
+        dialog.get_by_role("button", name=answer).click()
+        expect(dialog).to_have_count(0, timeout=SLOW)
+        expect(slider).to_have_value(stands_at, timeout=SLOW)
+        assert store.view().tagging.threshold_version_id == version
+    expect(page.get_by_text("Version 2 is in use.")).to_be_visible(timeout=SLOW)
+    rows.nth(1).get_by_role("button", name="Use again").click()
+    expect(slider).to_have_value("0.9", timeout=SLOW)
+    expect(dialog).to_have_count(0)
+
     with page.expect_download(timeout=SLOW) as coming:
         rows.nth(1).get_by_role("button", name="Download JSON").click()
     assert json.loads(Path(coming.value.path()).read_text()) == threshold_versions.export(store, 1)

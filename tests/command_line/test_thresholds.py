@@ -111,7 +111,8 @@ def test_a_version_is_used_again_and_what_the_run_was_trained_with_is_0(after_tr
     as_trained = {label["label"]: label["threshold"] for label in after_training["labels"]}
     for version, expected in (("0", as_trained), (str(saved[0]), as_trained | {"fuel": 1}), ("0", as_trained)):
         answer = ok("thresholds", "apply", version)
-        assert set(answer) == {"run_id", "threshold_version_id", "changed"}
+        assert set(answer) == {"run_id", "threshold_version_id", "changed", "let_go", "warnings"}
+        assert (answer["let_go"], answer["warnings"]) == (0, [])
         assert answer["threshold_version_id"] == int(version)
         assert thresholds_of(ok) == expected
     history = ok("thresholds", "history")
@@ -119,6 +120,17 @@ def test_a_version_is_used_again_and_what_the_run_was_trained_with_is_0(after_tr
     assert not any(each["in_use"] for each in history["versions"])
     assert len(history["versions"]) == 2
     assert ok("runs", "rollback")["threshold_version_id"] == saved[0]
+
+
+def test_using_a_version_again_says_how_many_unsaved_moves_it_lets_go(saved, ok, said, caplog):
+    for name in ("groceries", "recurring"):
+        ok("thresholds", "set", name, "0.9")
+    answer = ok("thresholds", "apply", "0")
+    assert (answer["let_go"], answer["warnings"]) == (2, ["2 unsaved moves were let go."])
+    assert caplog.messages[-1:] == answer["warnings"]  # the log goes to stderr
+    assert ok("thresholds", "save")["changed"] == 0
+    ok("thresholds", "set", "groceries", "0.9")
+    assert "let_go: 1\nwarnings:\n  1 unsaved move was let go.\n" in said("thresholds", "apply", str(saved[0]))
 
 
 def test_a_file_that_changes_nothing_makes_no_version(saved, ok, caplog, tmp_path):
@@ -170,7 +182,7 @@ def test_an_export_that_is_applied_brings_the_same_thresholds_again(saved, ok, t
     }
     ok("thresholds", "apply", "0")
     applied = ok("thresholds", "apply", path)
-    assert set(applied) == {"run_id", "threshold_version_id", "changed", "unknown", "kept", "warnings"}
+    assert set(applied) == {"run_id", "threshold_version_id", "changed", "unknown", "kept", "let_go", "warnings"}
     assert (applied["changed"], applied["unknown"], applied["kept"], applied["warnings"]) == (2, [], [], [])
     assert thresholds_of(ok) == expected
     newest = ok("thresholds", "history")["versions"][0]

@@ -55,6 +55,10 @@ def press(page: AppTest, key: str) -> None:
     assert not page.exception, page.exception
 
 
+def labels(page: AppTest) -> list[str]:
+    return [button.label for button in page.button]
+
+
 def captions(page: AppTest) -> str:
     return "\n".join(each.value for each in page.caption)
 
@@ -92,7 +96,6 @@ def test_each_version_says_who_saved_it_what_it_scored_and_how_much_it_moved(unf
 
 def test_a_version_is_used_again_with_one_click_and_back(unfolded, saved):
     page = unfolded()
-    tuning.move(saved, saved.view().tagging.run_id, {2: 0.9})
     for key, version, first in (("use:1", 1, 1.0), ("use:0", 0, None), ("use:2", 2, 0.5)):
         press(page, key)
         panel = tuning.panel(saved)
@@ -102,7 +105,43 @@ def test_a_version_is_used_again_with_one_click_and_back(unfolded, saved):
         (in_use,) = (title for title in titles(page) if "in use" in title)
         assert in_use.startswith(f"**Version {version}**" if version else "**As trained**")
         assert page.toast[-1].value.endswith("in use.")
+        assert not page.get("dialog")
     assert len(threshold_versions.history(saved)) == 3
+
+
+@pytest.mark.parametrize(
+    ("moved", "goals", "question"),
+    [
+        ({1: 0.9, 2: 0.8}, {}, "2 sliders were moved and not saved. Use version 1 and let them go?"),
+        ({1: 0.9}, {}, "1 slider was moved and not saved. Use version 1 and let it go?"),
+        ({1: 0.9, 2: 0.25}, {2: "f1"}, "1 slider was moved and not saved, and 1 tag got a new goal. Use version 1 and"),
+        ({2: 0.25}, {2: "f1"}, "1 tag got a new goal, not saved yet. Use version 1 and let it go?"),
+    ],
+)
+def test_unsaved_moves_are_let_go_only_after_a_second_yes(unfolded, saved, moved, goals, question):
+    page = unfolded()
+    tuning.move(saved, saved.view().tagging.run_id, moved, goals)
+    press(page, "use:1")
+    assert [each.value for each in page.markdown if each.value.startswith(question)]
+    assert {"Use version 1", "Cancel"} <= set(labels(page))
+    assert saved.view().tagging.threshold_version_id == 2
+    assert threshold_versions.unsaved(saved).n_labels == len(moved)
+    page.run()
+    assert "Use version 1" not in labels(page), "the question is asked once"
+
+
+def test_moves_that_came_back_to_where_they_were_are_not_asked_about(unfolded, saved):
+    page = unfolded()
+    tuning.move(saved, saved.view().tagging.run_id, {1: 0.5, 2: 0.25})
+    press(page, "use:0")
+    assert threshold_versions.history(saved)[-1].in_use
+
+
+def test_the_thresholds_of_the_training_are_asked_about_by_name(unfolded, saved):
+    page = unfolded()
+    tuning.move(saved, saved.view().tagging.run_id, {1: 0.9})
+    press(page, "use:0")
+    assert "Use as trained" in labels(page)
 
 
 def test_a_version_of_a_run_that_was_replaced_meanwhile_is_refused_and_the_page_goes_on(unfolded, saved):

@@ -9,7 +9,7 @@ import random
 import signal
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -309,6 +309,8 @@ def test_going_back_is_as_if_nothing_had_been_saved_and_rewrites_nothing(noisy):
             "run_id": before.tagging.run_id,
             "threshold_version_id": version,
             "changed": n_changed,
+            "let_go": 1 if version == AS_TRAINED else 0,
+            "warnings": ["1 unsaved move was let go."] if version == AS_TRAINED else [],
         }
         n_choices += 1
         assert len(stored(noisy)[1]) == n_choices
@@ -417,7 +419,7 @@ def test_a_file_in_which_nothing_differs_makes_no_version_and_lets_nothing_go(no
     for version, path in ((AS_TRAINED, file()), (AS_TRAINED, file(labels=some))):
         before = stored(noisy)
         result = threshold_versions.apply(noisy, read_document(path), note="again")
-        assert (result["threshold_version_id"], result["changed"]) == (version, 0)
+        assert (result["threshold_version_id"], result["changed"], result["let_go"]) == (version, 0, 0)
         assert result["warnings"] == [UNCHANGED]
         assert stored(noisy) == before
     assert result["kept"] == ["groceries", "recurring", "unjudged"]
@@ -436,6 +438,41 @@ def test_a_file_that_differs_in_a_goal_alone_makes_a_version(noisy, file):
         )
         assert (result["threshold_version_id"], result["changed"], result["warnings"]) == (one + number, 0, [])
     assert [each.goals for each in threshold_versions.history(noisy)][:2] == [None, {str(ids(noisy)[1]): "f2"}]
+
+
+def test_a_file_that_is_applied_says_how_many_unsaved_moves_it_lets_go(noisy, file):
+    groceries, fuel, rent, *_ = ids(noisy)
+    path = file(labels=entries(("fuel", 0.9)))
+    tuning.move(noisy, noisy.view().tagging.run_id, {groceries: 0.33, rent: FIRST[2]}, {fuel: "f1"})
+    assert threshold_versions.unsaved(noisy).n_labels == 2
+    result = threshold_versions.apply(noisy, read_document(path))
+    assert (result["let_go"], result["warnings"]) == (2, ["2 unsaved moves were let go."])
+    assert threshold_versions.unsaved(noisy).n_labels == 0
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "goals", "found"),
+    [
+        ({}, {}, (0, 0)),
+        ({0: 0.5}, {0: RECOMMENDED}, (0, 0)),
+        ({0: 0.51, 1: 0.9}, {}, (2, 0)),
+        ({0: 0.51, 1: 0.4}, {0: "f2", 1: "f2"}, (1, 1)),
+        ({2: 0.6}, {2: "f1"}, (0, 0)),
+        ({2: 0.6}, {2: RECOMMENDED}, (0, 1)),
+    ],
+)
+def test_what_is_not_saved_is_what_differs_from_what_is_in_use(noisy, thresholds, goals, found):
+    every = ids(noisy)
+    threshold_versions.save(noisy, {}, goals={str(every[2]): "f1"})
+    run_id = noisy.view().tagging.run_id
+    moved = {every[place]: value for place, value in thresholds.items()}
+    tuning.move(noisy, run_id, moved, {every[place]: goal for place, goal in goals.items()})
+    unsaved = threshold_versions.unsaved(noisy)
+    assert (unsaved.n_moved, unsaved.n_goals) == found
+    bob = Store(replace(noisy.settings, author="bob"))
+    assert threshold_versions.unsaved(bob).n_labels == 0
+    bob.close()
+    assert threshold_versions.go_back(noisy, AS_TRAINED)["let_go"] == sum(found)
 
 
 def test_an_export_holds_the_runs_labels_in_order_and_what_is_known_of_the_version(noisy):
