@@ -16,14 +16,11 @@ def tune() -> None:
     with messages.user_errors():
         panel = tuning.panel(state.store)
         thresholds.nothing_to_tune(panel)
-        bar, changes = st.container(key="save"), st.expander("What would change")
-        with st.container(key="panel_place"):
-            thresholds.sliders(state, panel)
+        flips = thresholds.find_flips(state, panel)
+        with st.expander("What would change"):
+            thresholds.changes(state, panel, flips)
+        thresholds.sliders(state, panel, flips)
         thresholds.below_sliders(panel)
-        with changes:
-            flips = thresholds.changes(state, panel)
-        with bar:
-            thresholds.save_bar(state, panel, flips)
         threshold_versions.versions(state, panel.run_id)
 
 

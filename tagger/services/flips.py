@@ -15,7 +15,7 @@ from tagger.services.evidence import Evidence
 from tagger.services.reach import Moved, Reach
 from tagger.services.view import Columns, View
 
-MAX_GROUPS = 100  # of each kind in the list; the counts are always of all
+GROUPS = 100  # of each kind in the list, unless more are asked for; the counts are always of all
 
 Kind = Literal["open", "right", "wrong"]
 
@@ -61,15 +61,21 @@ class Flips:
 
 
 def find(
-    view: View, reach: Reach, evidence: Evidence, before: Mapping[int, float], after: Mapping[int, float]
+    view: View,
+    reach: Reach,
+    evidence: Evidence,
+    before: Mapping[int, float],
+    after: Mapping[int, float],
+    *,
+    n_most: int = GROUPS,
 ) -> Flips:
-    """What changes between two sets of thresholds, by label id."""
+    """What changes between two sets of thresholds, by label id; at most so many groups of each kind."""
     turned = [
         _Turned(column, label, float(before[label.id]), float(after[label.id]))
         for column, label in enumerate(view.labels)
         if label.id in after and before[label.id] != after[label.id]
     ]
-    moved = [reach.moved(each.column, each.before, each.after, MAX_GROUPS) for each in turned]
+    moved = [reach.moved(each.column, each.before, each.after, n_most) for each in turned]
     judged = _judged(view, evidence, turned)
     return Flips(
         n_gained=sum(of_label.n_rows for each, of_label in zip(turned, moved, strict=True) if each.gains),
@@ -77,7 +83,11 @@ def find(
         n_transactions=reach.n_rows_of(moved),
         n_right=int(judged.counts[judged.is_right].sum()),
         n_wrong=int(judged.counts[~judged.is_right].sum()),
-        groups=(*_open_groups(view, turned, moved), *judged.groups("wrong"), *judged.groups("right")),
+        groups=(
+            *_open_groups(view, turned, moved, n_most),
+            *judged.groups("wrong", n_most),
+            *judged.groups("right", n_most),
+        ),
     )
 
 
@@ -99,7 +109,7 @@ def _largest_first(flips: Iterable[Flip]) -> list[Flip]:
     return sorted(flips, key=lambda flip: (-flip.count, flip.description))
 
 
-def _open_groups(view: View, turned: Sequence[_Turned], moved: Sequence[Moved]) -> list[Flip]:
+def _open_groups(view: View, turned: Sequence[_Turned], moved: Sequence[Moved], n_most: int) -> list[Flip]:
     if not turned:
         return []
     counts = np.concatenate([of_label.counts for of_label in moved])
@@ -107,7 +117,7 @@ def _open_groups(view: View, turned: Sequence[_Turned], moved: Sequence[Moved]) 
     rows = np.concatenate([of_label.rows for of_label in moved])
     probabilities = np.concatenate([of_label.probabilities for of_label in moved])
     columns = view.columns
-    largest = np.argsort(-counts, kind="stable")[:MAX_GROUPS]
+    largest = np.argsort(-counts, kind="stable")[:n_most]
     return _largest_first(
         Flip(
             label=turned[place].label,
@@ -148,9 +158,9 @@ class _Judged:
     counts: NDArray[np.intp]
     is_right: NDArray[np.bool_]
 
-    def groups(self, kind: Literal["right", "wrong"]) -> list[Flip]:
+    def groups(self, kind: Literal["right", "wrong"], n_most: int) -> list[Flip]:
         of_kind = np.flatnonzero(self.is_right == (kind == "right"))
-        largest = of_kind[np.argsort(-self.counts[of_kind], kind="stable")[:MAX_GROUPS]]
+        largest = of_kind[np.argsort(-self.counts[of_kind], kind="stable")[:n_most]]
         return _largest_first(self._group(int(group), kind) for group in largest)
 
     def _group(self, group: int, kind: Kind) -> Flip:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tagger.config import Settings
 from tagger.errors import BundleError, NotFoundError
@@ -46,6 +47,22 @@ def rejected_labels(bundle: Bundle, label_set: tuple[Label, ...]) -> list[int]:
     return [column for column, label in enumerate(label_set) if fold_name(label.name) in names]
 
 
+@dataclass(frozen=True)
+class _Said:
+    """What runs say about every input, in the columns of a label set.
+
+    Attributes
+    ----------
+    probabilities, index, n_waiting : as in `Tagging`.
+    answers : for each run the labels that it answers for, and their columns in the run.
+    """
+
+    probabilities: NDArray[np.float32]
+    index: NDArray[np.int32]
+    answers: list[tuple[NDArray[np.intp], NDArray[np.intp]]]
+    n_waiting: int
+
+
 @dataclass
 class _Cache:
     """Each piece with the revisions it was built from."""
@@ -53,6 +70,7 @@ class _Cache:
     columns: tuple[int, Columns] | None = None
     truth: tuple[tuple[int, ...], int, Truth, tuple[Label, ...]] | None = None
     tagging: tuple[tuple[int, ...], Tagging] | None = None
+    said: tuple[tuple[object, ...], _Said] | None = None
     view: tuple[tuple[int, ...], int, View] | None = None
     bundles: dict[str, Bundle] = field(default_factory=dict)
     matrices: dict[str, KeyedMatrix] = field(default_factory=dict)
@@ -269,35 +287,40 @@ class Store:
         bundles = self.tagging_bundles(current.run_id)
         if version is not None and bundles:
             bundles[0] = replace(bundles[0], thresholds=version.thresholds)
-        tagging = self._tagging_by(bundles, current, columns, label_set)
+        # Other thresholds of the same runs change nothing of what these say: whoever works on that goes on.
+        made_from = (columns, label_set, tuple(bundle.run_id for bundle in bundles))
+        known = self._cache.said
+        if known is None or known[1].n_waiting or known[0][0] is not columns or known[0][1:] != made_from[1:]:
+            known = (made_from, self._said(bundles, columns, label_set))
+            self._cache.said = known
+        tagging = _cut(known[1], bundles, current, len(label_set))
         self._cache.tagging = (revision, tagging)
         return tagging
 
     def tagging_under(self, bundle: Bundle, columns: Columns, label_set: tuple[Label, ...]) -> Tagging:
         """What the store would look like if that run, which may not be stored yet, were current."""
         bundles = [bundle] if bundle.run_id == STARTER else [bundle, *self.tagging_bundles(STARTER)]
-        return self._tagging_by(bundles, CurrentRun(bundle.run_id, None), columns, label_set)
+        said = self._said(bundles, columns, label_set)
+        return _cut(said, bundles, CurrentRun(bundle.run_id, None), len(label_set))
 
-    def _tagging_by(
-        self, bundles: list[Bundle], current: CurrentRun, columns: Columns, label_set: tuple[Label, ...]
-    ) -> Tagging:
+    def _said(self, bundles: list[Bundle], columns: Columns, label_set: tuple[Label, ...]) -> _Said:
         """Fill the label set's columns: the first run that knows a label answers for it."""
         # Two runs may look at different things: rows are told apart by whatever either of them looks at.
         contexts = [context_of(bundle.recipe["features"]) for bundle in bundles]
         inputs = columns.inputs(frozenset().union(*contexts))
         probabilities = np.full((len(inputs.keys), len(label_set)), np.nan, dtype=np.float32)
-        thresholds = np.full(len(label_set), np.nan)
-        by_starter = np.zeros(len(label_set), dtype=bool)
+        is_open = np.ones(len(label_set), dtype=bool)
+        answers = []
         n_waiting = 0
         for bundle, context in zip(bundles, contexts, strict=True):
             own = np.asarray(self.label_columns(bundle, label_set), dtype=np.intp)
             if bundle is not bundles[0]:
                 own[rejected_labels(bundles[0], label_set)] = -1
-            new = np.flatnonzero((own >= 0) & np.isnan(thresholds))
+            new = np.flatnonzero((own >= 0) & is_open)
+            is_open[new] = False
+            answers.append((new, own[new]))
             if new.size == 0:
                 continue
-            thresholds[new] = np.asarray(bundle.thresholds)[own[new]]
-            by_starter[new] = bundle.run_id == STARTER and current.run_id != STARTER
             matrix = self.predictions(bundle)
             its = columns.inputs(context)
             keys = [its.keys[place] for place in its.index[inputs.first].tolist()]
@@ -306,15 +329,7 @@ class Store:
             rows = np.flatnonzero([key not in missing for key in keys])
             stored = matrix.rows([keys[row] for row in rows.tolist()])
             probabilities[np.ix_(rows, new)] = stored[:, own[new]]
-        return Tagging(
-            current.run_id,
-            current.threshold_version_id,
-            probabilities,
-            inputs.index,
-            thresholds,
-            by_starter,
-            n_waiting,
-        )
+        return _Said(probabilities, inputs.index, answers, n_waiting)
 
     def tagging_bundles(self, run_id: str) -> list[Bundle]:
         """The run, then the starter for the labels that the run does not know."""
@@ -357,3 +372,21 @@ def full_id(thing: str, prefix: str, known: Collection[str], *, hint: str) -> st
             f"{len(matches):,} {thing}s begin with {prefix!r}: {some}.", hint="Give more of the id, up to all of it."
         )
     return matches[0]
+
+
+def _cut(said: _Said, bundles: list[Bundle], current: CurrentRun, n_labels: int) -> Tagging:
+    """What runs say, with their thresholds."""
+    thresholds = np.full(n_labels, np.nan)
+    by_starter = np.zeros(n_labels, dtype=bool)
+    for bundle, (labels_answered, own) in zip(bundles, said.answers, strict=True):
+        thresholds[labels_answered] = np.asarray(bundle.thresholds)[own]
+        by_starter[labels_answered] = bundle.run_id == STARTER and current.run_id != STARTER
+    return Tagging(
+        current.run_id,
+        current.threshold_version_id,
+        said.probabilities,
+        said.index,
+        thresholds,
+        by_starter,
+        said.n_waiting,
+    )

@@ -176,10 +176,15 @@ def panel(store: Store) -> Panel:
     )
 
 
-def flips(store: Store, before: Mapping[int, float], after: Mapping[int, float]) -> Flips:
-    """Transactions that would gain or lose a tag between two sets of thresholds, by label id."""
+def flips(
+    store: Store, before: Mapping[int, float], after: Mapping[int, float], n_most: int = flipping.GROUPS
+) -> Flips:
+    """Transactions that would gain or lose a tag between two sets of thresholds, by label id.
+
+    The largest groups of equal descriptions come first, at most `n_most` of each kind.
+    """
     view = store.view()
-    return flipping.find(view, reach(store, view), board(store, view).evidence, before, after)
+    return flipping.find(view, reach(store, view), board(store, view).evidence, before, after, n_most=n_most)
 
 
 def move(

@@ -23,12 +23,7 @@ STYLE = """<style>
   .st-key-show { min-width: 14.5rem; }
   .st-key-page { min-width: 16rem; }
   .st-key-list:has(~ .st-key-next) { min-height: 100vh; }
-  /* What saving would change stays in sight while the sliders scroll. */
   @media (min-width: 641px) {
-    div:has(> .st-key-save) {
-      position: sticky; top: 3.5rem; z-index: 4; padding-block: 0.5rem; background: light-dark(#fff, #171614);
-    }
-    .st-key-panel_place { --above: 3.2rem; }
     .st-key-show [data-testid="stSkeleton"] { height: 2.375rem; }
     .st-key-page [data-testid="stSkeleton"] { height: 2rem; }
     .st-key-page .stPagination { justify-content: flex-end; }

@@ -1,4 +1,4 @@
-"""The Thresholds page: sliders, what saving them would change, and the button that saves."""
+"""The Thresholds page: sliders, and the transactions that saving them would change."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from tagger.learning.bootstrap import PRFIntervals
 from tagger.learning.metrics import LabelScore
 from tagger.services import review, threshold_versions, tuning
 from tagger.services.board import HeldOut
-from tagger.services.flips import Flips
+from tagger.services.flips import GROUPS, Flips
+from tagger.services.threshold_versions import AS_TRAINED
 from tagger.services.tuning import LabelTuning, Panel
 from tagger.storage.runs import STARTER
-from tagger.ui.components.flip_list import FlipRow, flip_list
+from tagger.ui.components.flip_list import FlipRow, flip_list, wanted
 from tagger.ui.components.operations import Operation, Outcome
 from tagger.ui.components.threshold_panel import (
     Action,
@@ -29,31 +30,31 @@ from tagger.ui.components.threshold_panel import (
 )
 from tagger.ui.messages import callback, escape
 from tagger.ui.session import Session
-from tagger.ui.widgets import GET_STARTED, counted, empty
+from tagger.ui.widgets import GET_STARTED, empty
 
 
-def sliders(session: Session, panel: Panel) -> None:
+def sliders(session: Session, panel: Panel, flips: Flips) -> None:
     """The panel; what is done there is on disk before the page runs again."""
     threshold_panel(
         (panel.board, panel.reach),
         lambda: _curves(panel),
-        lambda: _state(panel),
+        lambda: _state(panel, flips),
         key="panel",
-        on_actions=_moving(session, panel.run_id),
+        on_actions=_acting(session, panel.run_id),
     )
 
 
-def _moving(session: Session, run_id: str) -> Callable[[Sequence[Action]], None]:
-    def move(actions: Sequence[Action]) -> None:
+def _acting(session: Session, run_id: str) -> Callable[[Sequence[Action]], None]:
+    def act(actions: Sequence[Action]) -> None:
         for action in actions:
-            tuning.move(
-                session.store,
-                run_id,
-                {int(label_id): value for label_id, value in action["set"].items()},
-                {int(label_id): goal for label_id, goal in action["goals"].items()},
-            )
+            if action["set"] or action["goals"]:
+                thresholds = {int(label_id): value for label_id, value in action["set"].items()}
+                goals = {int(label_id): goal for label_id, goal in action["goals"].items()}
+                tuning.move(session.store, run_id, thresholds, goals)
+            if action["save"] is not None:
+                threshold_versions.save_draft(session.store, note=action["save"], run_id=run_id)
 
-    return callback(move)
+    return callback(act)
 
 
 def _curves(panel: Panel) -> list[LabelCurve]:
@@ -84,7 +85,7 @@ def _curves(panel: Panel) -> list[LabelCurve]:
     ]
 
 
-def _state(panel: Panel) -> PanelState:
+def _state(panel: Panel, flips: Flips) -> PanelState:
     intervals = panel.intervals
     shown, saved = (
         Everywhere(0, 0) if each is None else Everywhere(each.n_tags, each.n_untagged)
@@ -100,6 +101,8 @@ def _state(panel: Panel) -> PanelState:
         macro=Ranges() if intervals is None else _ranges(intervals.macro),
         held_out=_held_out(panel.held_out),
         held_out_saved=_held_out(panel.held_out_saved),
+        version=panel.version_id or AS_TRAINED,
+        n_changing=flips.n_transactions,
     )
 
 
@@ -161,45 +164,17 @@ def below_sliders(panel: Panel) -> None:
         st.caption(f"Not learned yet, so without a slider: {escape(names)}. Train a run that knows them.")
 
 
-def save_bar(session: Session, panel: Panel, flips: Flips) -> None:
-    """What saving would do, a note, and the button. Its height never changes."""
-    row = st.columns([4, 3, 2], vertical_alignment="center")
-    n_changed = panel.n_changed
-    if n_changed:
-        row[0].markdown(
-            f"**{n_changed} moved** · {counted(flips.n_transactions, 'transaction')} would change "
-            f"(+{flips.n_gained:,} −{flips.n_lost:,} tags)"
-        )
-    elif panel.has_new_goals:
-        row[0].markdown("New goals, and every slider where it was.")
-    else:
-        row[0].markdown("All saved. Drag a slider to see what would change.")
-    note = f"note:{panel.run_id}:{panel.version_id}"  # a saved version begins with an empty one
-    row[1].text_input("Note", key=note, placeholder="Note (optional)", label_visibility="collapsed")
-    row[2].button(
-        "Save thresholds",
-        type="primary",
-        disabled=not (n_changed or panel.has_new_goals),
-        width="stretch",
-        on_click=_save_thresholds,
-        args=(session, panel.run_id, note),
-    )
+def find_flips(session: Session, panel: Panel) -> Flips:
+    """What saving would change, with as many groups as people asked to see."""
+    n_most = wanted("flips", _listing(panel), default=GROUPS)
+    return tuning.flips(session.store, panel.saved, panel.drafts, n_most)
 
 
-@callback
-def _save_thresholds(session: Session, run_id: str, note: str) -> None:
-    # The stored draft, not the sliders as this button knew them: one may have been moved just before the click.
-    threshold_versions.save_draft(session.store, note=st.session_state.get(note, ""), run_id=run_id)
-    st.toast("Thresholds saved and in use.", icon=":material/check:")
-
-
-def changes(session: Session, panel: Panel) -> Flips:
-    """The transactions that move with the sliders, to look at and to judge; what would change in all.
+def changes(session: Session, panel: Panel, flips: Flips) -> None:
+    """The transactions that move with the sliders, to look at and to judge.
 
     Judged here, a row moves the curves: what is drawn is always of the verdicts of now.
     """
-    flips = tuning.flips(session.store, panel.saved, panel.drafts)
-    spans = [(each.label.id, each.saved, each.draft) for each in panel.labels if each.draft != each.saved]
     flip_list(
         [
             FlipRow(
@@ -215,12 +190,17 @@ def changes(session: Session, panel: Panel) -> Flips:
             )
             for flip in flips.groups
         ],
-        listing=f"{panel.run_id} {spans}",
+        listing=_listing(panel),
         totals={"open": flips.n_gained + flips.n_lost, "right": flips.n_right, "wrong": flips.n_wrong},
         key="flips",
         on_operations=partial(_judge, session),
     )
-    return flips
+
+
+def _listing(panel: Panel) -> str:
+    """What the list is of: the same words while sliders stand."""
+    spans = [(each.label.id, each.saved, each.draft) for each in panel.labels if each.draft != each.saved]
+    return f"{panel.run_id} {spans}"
 
 
 def _judge(session: Session, operations: Sequence[Operation]) -> Outcome:

@@ -37,7 +37,7 @@ def test_the_largest_groups_come_first_each_kind_under_its_own_tab(open_list):
     page = open_list()
     assert page.locator(".row .number").all_inner_texts() == ["90", "80", "70", "60", "50"]
     assert page.locator(".tabs button").all_inner_texts() == ["Not judged 355", "Wrong 3", "Right 1"]
-    expect(page.locator(".more")).to_have_text("5 more in smaller groups.")
+    expect(page.locator(".more")).to_have_text("Show more: 5 in smaller groups")
     page.get_by_role("tab", name="Not judged").press("ArrowRight")
     expect(page.get_by_role("tab", name="Wrong")).to_be_focused()
     expect(page.get_by_role("tab", name="Wrong")).to_have_attribute("aria-selected", "true")
@@ -134,3 +134,23 @@ def test_the_keyboard_stays_where_it_was_and_a_screen_reader_hears_what_was_stor
     expect(one.locator(".state")).to_have_text("")
     expect(one.get_by_role("button", name="Yes,")).to_be_focused()
     expect(page.locator(".flips [role=status]")).to_have_text("LIDL: Taken back")
+
+
+def test_smaller_groups_are_shown_when_asked_for(open_list):
+    page = open_list()
+    expect(page.locator(".row")).to_have_count(5)
+    page.get_by_role("button", name="Show more: 5 in smaller groups").press("Enter")
+    expect(page.locator(".row")).to_have_count(10)
+    expect(page.locator(".more")).to_be_hidden()
+    assert page.locator(".row .number").all_inner_texts() == ["90", "80", "70", "60", "50", *"11111"]
+    page.get_by_role("button", name="Move a slider").click()
+    expect(page.locator(".row")).to_have_count(5)  # of another list nobody asked for more
+
+
+def test_the_list_is_as_high_whatever_is_in_it(open_list):
+    page = open_list()
+    heights = {page.locator(".flips").bounding_box()["height"]}
+    for name in ("Wrong", "Right", "Not judged"):
+        page.get_by_role("tab", name=name).click()
+        heights.add(page.locator(".flips").bounding_box()["height"])
+    assert len(heights) == 1

@@ -62,17 +62,18 @@ def test_a_phone_scrolls_down_only_and_shows_the_other_tools_when_asked(open_pan
     query, order = page.get_by_label("Find a tag").bounding_box(), page.get_by_label("Order of the tags").bounding_box()
     assert query["y"] == order["y"]
     assert page.locator(".tools").bounding_box()["height"] < 160
-    for hidden in ("Undo", "All to their goal", "Reset all to saved"):
+    for hidden in ("All to their goal", "Reset all to saved"):
         expect(page.get_by_role("button", name=hidden)).to_be_hidden()
     more = page.get_by_role("button", name="More tools")
     more.click()
     expect(more).to_have_attribute("aria-expanded", "true")
-    for there in ("Undo", "All to their goal", "Reset all to saved"):
+    expect(page.get_by_label("Note")).to_be_visible()
+    for there in ("All to their goal", "Reset all to saved"):
         expect(page.get_by_role("button", name=there)).to_be_visible()
     main = page.get_by_test_id("stMain").evaluate("main => [main.scrollWidth, main.clientWidth]")
     assert main[0] <= main[1] == 390
     more.click()
-    expect(page.get_by_role("button", name="Undo")).to_be_hidden()
+    expect(page.get_by_role("button", name="All to their goal")).to_be_hidden()
 
 
 @pytest.mark.parametrize("width", [360, 600, 720, 900])
@@ -120,3 +121,20 @@ def test_every_text_stands_out_from_what_is_below_it(open_panel, dark, primary):
     )
     assert len(texts) > 100
     assert [text for text in texts if text[0] < 4.5] == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 900)])
+def test_what_saves_and_takes_back_is_always_in_sight(open_panel, width, height):
+    page = open_panel(width, height)
+    for index in (0, 4, 11):
+        card(page, index).scroll_into_view_if_needed()
+        page.wait_for_timeout(150)
+        for name in ("Undo", "Redo", "Show saved", "Save thresholds"):
+            box = page.get_by_role("button", name=name).bounding_box()
+            assert height / 2 < box["y"] < box["y"] + box["height"] <= height
+    bar = page.locator(".save").bounding_box()["height"]
+    slider = card(page, 11).locator("input[type=range]")
+    slider.press("PageUp")
+    assert page.locator(".save").bounding_box()["height"] == bar, "it does not grow under a pointer"
+    slider.focus()
+    assert slider.bounding_box()["y"] + slider.bounding_box()["height"] < page.locator(".save").bounding_box()["y"]

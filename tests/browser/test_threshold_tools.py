@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from apps import threshold_app as app
-from panels import card, expect_server, server, shown
-from playwright.sync_api import expect
+from panels import card, expect_server, move, server, shown
+from playwright.sync_api import Locator, Page, expect
 
 
 def test_undo_and_redo_go_through_every_step(open_panel):
@@ -62,6 +62,9 @@ def test_the_saved_set_can_be_looked_at_and_left_again(open_panel, frames_sent):
     compare.click()
     expect(compare).to_have_attribute("aria-pressed", "true")
     assert shown(page.locator('tr[data-total="micro"]')) == saved
+    expect(page.locator('tr[data-total="macro"] .is-held-out')).to_have_text("0.400")
+    expect(card(page, 0).get_by_label("Goal for groceries")).to_have_value("recommended")
+    expect(page.get_by_role("button", name="Save thresholds")).to_be_disabled()
     assert slider.input_value() == "0.35"
     expect(slider).to_be_disabled()
     compare.click()
@@ -89,8 +92,85 @@ def test_a_discarded_draft_and_a_saved_one_reach_the_browser(open_panel):
     assert float(one.get_attribute("data-threshold")) == pytest.approx(0.6)
     expect(one.get_by_role("button", name="Reset")).to_contain_text("Saved 0.600")
     one.locator("input[type=range]").press("PageDown")
-    expect_server(page, commits=3)
+    expect_server(page, commits=4)
     assert server(page)["draft"]["104"] == pytest.approx(0.55)
+
+
+@pytest.mark.parametrize("touch", [False, True], ids=["mouse", "touch"])
+def test_saving_takes_the_note_and_everything_done_just_before(open_panel, touch):
+    page = open_panel(390 if touch else 1280, 844, touch=touch)
+    save, status = page.get_by_role("button", name="Save thresholds"), page.locator(".status")
+    expect(save).to_be_disabled()
+    expect(status).to_have_text("All savedIn use as trained.")
+    if touch:
+        page.get_by_role("button", name="More tools").tap()
+    page.get_by_label("Note").fill("for the month's end")
+    card(page, 0).get_by_label("Goal for groceries").select_option("fixed:")
+    expect_server(page, commits=1)
+    # The number is still being typed, and a key was pressed a moment ago: neither has been sent.
+    card(page, 3).locator("input[type=range]").press("PageUp")
+    card(page, 0).locator(".fields input").fill("0.72")
+    press_at_once(page, save)
+    page.wait_for_function("JSON.parse(document.querySelector('code').innerText).notes.length === 1")
+    state = server(page)
+    assert (state["saved"]["100"], state["goals"]["100"]) == (0.72, "fixed:0.72")
+    assert state["saved"]["103"] == pytest.approx(0.55)
+    assert state["saved"] == state["draft"]
+    assert state["notes"] == ["for the month's end"]
+    expect(status).to_have_text("All savedVersion 1 is in use.")
+    expect(save).to_be_disabled()
+    expect(page.get_by_label("Note")).to_have_value("")
+    expect(page.locator(".panel > [role=status]")).to_have_text("Saved: version 1 is in use.")
+
+
+def press_at_once(page: Page, button: Locator) -> None:
+    """Press and let go in the same moment, as a tap on a touchpad does."""
+    button.scroll_into_view_if_needed()
+    box = button.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.up()
+
+
+def test_the_bar_counts_live_what_saving_would_change(open_panel):
+    page = open_panel()
+    labels, status = app.generated(12, 310), page.locator(".status")
+    for index, threshold in ((0, 0.2), (3, 0.9)):
+        move(card(page, index).locator("input[type=range]"), threshold)
+    gained = lost = right = wrong = 0
+    for label, threshold in ((labels[0], 0.2), (labels[3], 0.9)):
+        change = label.given(threshold) - label.given(label.saved)
+        gained, lost = gained + max(0, change), lost - min(0, change)
+        was, will = (label.scores.astype(float) >= at for at in (label.saved, threshold))
+        right += int(((was != will) & (will == label.truth)).sum())
+        wrong += int(((was != will) & (will != label.truth)).sum())
+    tags = f"+{gained:,} \u2212{lost:,} tags"
+    verdicts = f" \u00b7 verdicts: {right} for, {wrong} against"
+    expect(status).to_have_text(f"2 moved{tags}{verdicts}")
+    card(page, 3).locator("input[type=range]").press("ArrowRight")
+    card(page, 3).locator("input[type=range]").press("ArrowLeft")
+    expect_server(page, commits=1)
+    # How many transactions these are, Python counts.
+    expect(status).to_have_text(f"2 moved{tags} in {app.N_CHANGING} transactions{verdicts}")
+
+
+def test_the_keyboard_stays_near_a_button_that_cannot_be_used_any_more(open_panel):
+    page = open_panel()
+    one, slider = card(page, 0), card(page, 0).locator("input[type=range]")
+    slider.press("PageUp")
+    expect_server(page, commits=1)
+    one.get_by_role("button", name="Set groceries to its goal").press("Enter")
+    expect(slider).to_be_focused()
+    slider.press("PageUp")
+    one.get_by_role("button", name="Reset groceries").press("Enter")
+    expect(slider).to_be_focused()
+    undo, redo = page.get_by_role("button", name="Undo"), page.get_by_role("button", name="Redo")
+    while undo.is_enabled():
+        undo.press("Enter")
+    expect(redo).to_be_focused()
+    slider.press("PageUp")
+    page.get_by_role("button", name="Save thresholds").press("Enter")
+    expect(page.get_by_label("Note")).to_be_focused()
 
 
 def test_labels_are_found_ordered_and_filtered(open_panel):

@@ -39,7 +39,7 @@ def test_a_version_is_used_again_compared_and_downloaded(
     expect(rows.first.get_by_role("button", name="Use again")).to_be_disabled()
 
     rows.nth(1).get_by_role("button", name="Use again").click()
-    expect(page.get_by_text("Version 1 is in use.")).to_be_visible(timeout=SLOW)
+    expect(page.locator(".status")).to_have_text("All savedVersion 1 is in use.", timeout=SLOW)
     expect(rows.nth(1).get_by_text("in use", exact=True)).to_be_visible(timeout=SLOW)
     expect(slider).to_have_value("0.9", timeout=SLOW)
     assert store.view().tagging.threshold_version_id == 1

@@ -8,7 +8,7 @@ from toys import labelled_csv
 
 from tagger.errors import StorageError
 from tagger.learning.recipe import HeadSettings, Recipe
-from tagger.services import labelset, runs, training, tuning
+from tagger.services import labelset, runs, training
 from tagger.services.importing import Upload, import_files
 from tagger.services.progress import Progress
 from tagger.services.store import Store
@@ -104,27 +104,10 @@ def test_train_says_what_its_numbers_were_measured_on(opened, filled):
     assert "On a random later batch" in shown
 
 
-def test_saving_is_off_until_a_threshold_moved(opened, filled):
-    save = next(button for button in opened("thresholds").button if button.label == "Save thresholds")
-    assert save.disabled
-
-
 def test_thresholds_say_why_their_scores_need_not_be_those_of_train_without_saying_which_are_higher(opened, filled):
     shown = texts(opened("thresholds"))
     assert "These scores can differ from those on the Train page" in shown
     assert "higher than" not in shown
-
-
-def test_a_draft_survives_a_new_session_and_can_be_saved(opened, filled):
-    panel = tuning.panel(filled)
-    label_id = panel.labels[0].label.id
-    tuning.move(filled, panel.run_id, panel.saved | {label_id: 0.875})
-    page = opened("thresholds")
-    save = next(button for button in page.button if button.label == "Save thresholds")
-    assert not save.disabled
-    save.click().run()
-    assert not page.exception
-    assert tuning.panel(filled).saved[label_id] == 0.875
 
 
 def test_export_counts_every_transaction(opened, filled):

@@ -104,8 +104,7 @@ def test_what_people_or_memory_decided_does_not_flip(scattered):
 
 
 @pytest.mark.parametrize("move", JUDGED_MOVES, ids=str)
-def test_judged_flips_are_right_or_wrong_by_verdicts_and_out_of_fold_scores(furnished, move, monkeypatch):
-    monkeypatch.setattr(flips, "MAX_GROUPS", 1000)
+def test_judged_flips_are_right_or_wrong_by_verdicts_and_out_of_fold_scores(furnished, move):
     view, after = furnished.view(), HALF | move
     scores = furnished.bundle(view.tagging.run_id).evidence["y_prob"]
     expected: Counter[tuple[str, int, str, bool]] = Counter()
@@ -116,7 +115,7 @@ def test_judged_flips_are_right_or_wrong_by_verdicts_and_out_of_fold_scores(furn
             if was != will and said != NOT_JUDGED:
                 kind = "right" if will == (said == YES) else "wrong"
                 expected[view.columns.descriptions[row], label.id, kind, will] += 1
-    found = tuning.flips(furnished, HALF, after)
+    found = tuning.flips(furnished, HALF, after, 1000)
     judged = of_kind(found, "right", "wrong")
     assert {(flip.description, flip.label.id, flip.kind, flip.gains): flip.count for flip in judged} == expected
     assert (found.n_right, found.n_wrong) == tuple(
@@ -135,11 +134,10 @@ def test_open_flips_come_before_wrong_and_right_ones_each_largest_first(furnishe
         assert len(ordered) > 3
 
 
-def test_only_the_largest_groups_of_each_kind_are_listed_and_all_are_counted(furnished, monkeypatch):
+def test_only_the_largest_groups_of_each_kind_are_listed_and_all_are_counted(furnished):
     after = dict.fromkeys(LABELS, 0.2)
     everything = tuning.flips(furnished, HALF, after)
-    monkeypatch.setattr(flips, "MAX_GROUPS", 3)
-    found = tuning.flips(furnished, HALF, after)
+    found = tuning.flips(furnished, HALF, after, 3)
     for kind in ("open", "wrong", "right"):
         assert [flip.count for flip in of_kind(found, kind)] == [flip.count for flip in of_kind(everything, kind)][:3]
     assert asdict(found) | {"groups": ()} == asdict(everything) | {"groups": ()}
@@ -182,9 +180,8 @@ def test_a_verdict_on_the_rows_of_a_judged_flip_changes_all_of_them_and_is_taken
     assert np.array_equal(furnished.view().truth.values, view.truth.values)
 
 
-def test_rows_without_a_description_are_counted_but_no_verdict_speaks_for_them_together(furnished, monkeypatch):
-    monkeypatch.setattr(flips, "MAX_GROUPS", 1000)
-    found = tuning.flips(furnished, dict.fromkeys(LABELS, 1.0), dict.fromkeys(LABELS, 0.0))
+def test_rows_without_a_description_are_counted_but_no_verdict_speaks_for_them_together(furnished):
+    found = tuning.flips(furnished, dict.fromkeys(LABELS, 1.0), dict.fromkeys(LABELS, 0.0), 1000)
     nameless = [flip for flip in found.groups if not flip.description]
     assert {flip.kind for flip in nameless} == {"open", "right", "wrong"}
     assert [flip.transaction_ids for flip in nameless] == [()] * len(nameless)

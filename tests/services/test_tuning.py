@@ -295,6 +295,14 @@ def test_a_saved_goal_that_this_program_cannot_read_is_as_good_as_none(tunable):
     assert not panel.has_new_goals
 
 
+def test_saving_makes_nothing_anew_that_thresholds_have_no_part_in(tunable):
+    before = tuning.panel(tunable)
+    threshold_versions.save(tunable, {1: 0.9})
+    after = tuning.panel(tunable)
+    assert (after.board, after.reach) == (before.board, before.reach)
+    assert tunable.view().tagging.thresholds[0] == 0.9
+
+
 def test_all_tags_to_their_goal_and_saved_are_at_their_goal(tunable):
     run_id = tuning.panel(tunable).run_id
     tuning.move(tunable, run_id, {}, dict.fromkeys((1, 2, 3, 4), "f1"))

@@ -107,14 +107,18 @@ def test_what_a_browser_sends_is_taken_apart_before_it_is_believed():
     sent = [
         {"id": "a", "set": {"7": 0.5, "8": 1, "9": 1.5, "10": "0.5", "x": 0.5, "11": True, "12": None}},
         {"id": "b", "goals": {"7": "f1", "8": 3, "y": "f1"}, "set": []},
+        {"id": "c", "save": "n" * 501},
+        {"id": "d", "save": ["a note"]},
         {"set": {"7": 0.5}},
         {"id": 3, "set": {"7": 0.5}},
         "nonsense",
         None,
     ]
     assert read_actions({"actions": sent}) == [
-        {"id": "a", "set": {"7": 0.5, "8": 1.0}, "goals": {}},
-        {"id": "b", "set": {}, "goals": {"7": "f1"}},
+        {"id": "a", "set": {"7": 0.5, "8": 1.0}, "goals": {}, "save": None},
+        {"id": "b", "set": {}, "goals": {"7": "f1"}, "save": None},
+        {"id": "c", "set": {}, "goals": {}, "save": "n" * 500},
+        {"id": "d", "set": {}, "goals": {}, "save": None},
     ]
     for nothing in (None, {}, {"actions": None}, {"actions": {"id": "a"}}, [sent]):
         assert read_actions(nothing) == []

@@ -6,17 +6,23 @@ import json
 
 import streamlit as st
 
-from tagger.ui.components.flip_list import FlipRow, flip_list
+from tagger.ui.components.flip_list import FlipRow, flip_list, wanted
 from tagger.ui.components.operations import Outcome
 
+N_SMALL = 5
 
-def rows(decided: set[str]) -> list[FlipRow]:
-    """Open groups that nobody decided, and judged ones."""
+
+def rows(decided: set[str], n_small: int) -> list[FlipRow]:
+    """Open groups that nobody decided, as many of a single row as are asked for, and judged ones."""
     names = ["TESCO STORES", "<b>ALDI</b>", "LIDL", "A very long description " * 12, ""]
     found = [
         FlipRow("open", 7, "groceries", "green", True, name, 90 - 10 * place, 0.61, (f"row{place}",) if name else ())
         for place, name in enumerate(names)
         if f"row{place}" not in decided
+    ]
+    found += [
+        FlipRow("open", 7, "groceries", "green", True, f"KIOSK {number}", 1, 0.6, (f"kiosk{number}",))
+        for number in range(n_small)
     ]
     found.append(FlipRow("wrong", 7, "groceries", "green", True, "SHELL", 3, 0.55, ("w1", "w2", "w3")))
     found.append(
@@ -48,10 +54,15 @@ def main() -> None:
     for each in state.log:
         if each["kind"] == "verdict" and each["operation"] not in undone:
             decided |= dict.fromkeys(each["transactions"], each["value"])
-    shown = rows(set(decided))
-    totals = {kind: sum(row.count for row in shown if row.kind == kind) for kind in ("open", "wrong", "right")}
+    everything = rows(set(decided), N_SMALL)
+    totals = {kind: sum(row.count for row in everything if row.kind == kind) for kind in ("open", "wrong", "right")}
+    asked = wanted("flips", str(state.listing), default=5)
     flip_list(
-        shown, listing=str(state.listing), totals=totals | {"open": totals["open"] + 5}, key="flips", on_operations=act
+        rows(set(decided), N_SMALL if asked > 5 else 0),
+        listing=str(state.listing),
+        totals=totals,
+        key="flips",
+        on_operations=act,
     )
     st.button("Move a slider", on_click=again)
     st.code(json.dumps({"log": state.log, "decided": decided}))

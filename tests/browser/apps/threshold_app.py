@@ -17,6 +17,7 @@ from tagger.learning.step_curve import StepCurve, least_float32, step_curves
 from tagger.learning.uncertainty import Uncertainty
 from tagger.ui.components.threshold_panel import (
     Everywhere,
+    HeldOutTotals,
     LabelCurve,
     LabelState,
     PanelState,
@@ -59,6 +60,7 @@ NAMES = [
 ]
 COLORS = ("green", "orange", "blue", "violet", "red", "yellow", "gray")
 DEFAULT = 0.5
+N_CHANGING = 321  # transactions, as if Python had counted them
 ALL_ROWS = 5  # times as many transactions as judged ones
 MEASURED_ON = "out of fold: each transaction scored by a head that never saw its description"
 
@@ -183,7 +185,7 @@ def _reaching(scores: np.ndarray, grid: np.ndarray) -> np.ndarray:
 
 
 def panel_state(
-    labels: list[Made], known: Uncertainty, saved: dict, draft: dict, goals: dict, saved_goals: dict
+    labels: list[Made], known: Uncertainty, saved: dict, draft: dict, goals: dict, saved_goals: dict, version: int = 0
 ) -> PanelState:
     ends = known.at(np.array([draft[label.id] for label in labels])) if labels else None
     ranges = [] if ends is None else [Ranges(each.precision, each.recall, each.f1) for each in ends.labels]
@@ -219,6 +221,10 @@ def panel_state(
         shown_saved=before,
         micro=Ranges() if ends is None else Ranges(ends.micro.precision, ends.micro.recall, ends.micro.f1),
         macro=Ranges() if ends is None else Ranges(ends.macro.precision, ends.macro.recall, ends.macro.f1),
+        held_out=HeldOutTotals(0.6, 0.5, 1),
+        held_out_saved=HeldOutTotals(0.7, 0.4, 0),
+        version=version,
+        n_changing=N_CHANGING,
     )
 
 
@@ -231,6 +237,7 @@ def main() -> None:
         state.saved_thresholds = {label.id: label.saved for label in state.labels}
         state.draft, state.goals, state.saved_goals = dict(state.saved_thresholds), {}, {}
         state.runs = state.commits = 0
+        state.notes = []
     state.runs += 1
     by_id = {label.id: label for label in state.labels}
 
@@ -244,9 +251,9 @@ def main() -> None:
                 if solution is not None:
                     thresholds.setdefault(int(number), solution.threshold)
             state.draft |= thresholds
-
-    def save() -> None:
-        state.saved_thresholds, state.saved_goals = dict(state.draft), dict(state.goals)
+            if action["save"] is not None:
+                state.saved_thresholds, state.saved_goals = dict(state.draft), dict(state.goals)
+                state.notes.append(action["save"])
 
     def discard() -> None:
         state.draft, state.goals = dict(state.saved_thresholds), dict(state.saved_goals)
@@ -256,15 +263,20 @@ def main() -> None:
         (state.labels,),
         lambda: curves(state.labels, state.known),
         lambda: panel_state(
-            state.labels, state.known, state.saved_thresholds, state.draft, state.goals, state.saved_goals
+            state.labels,
+            state.known,
+            state.saved_thresholds,
+            state.draft,
+            state.goals,
+            state.saved_goals,
+            len(state.notes),
         ),
         key="panel",
         on_actions=act,
     )
-    with st.container(horizontal=True):
-        st.button("Save thresholds", on_click=save)
-        st.button("Discard draft", on_click=discard)
-    st.code(json.dumps({"runs": state.runs, "commits": state.commits, "draft": state.draft, "goals": state.goals}))
+    st.button("Discard draft", on_click=discard)
+    told = {name: state[name] for name in ("runs", "commits", "draft", "goals", "notes")}
+    st.code(json.dumps(told | {"saved": state.saved_thresholds}))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import streamlit as st
 from streamlit.components.v2 import component
 
 from tagger.ui.components import BASE_STYLE
@@ -18,6 +19,9 @@ _component = component(
     css="\n".join(path.read_text(encoding="utf-8") for path in (BASE_STYLE, _FOLDER / "flip_list.css")),
     js=(_FOLDER / "flip_list.js").read_text(encoding="utf-8"),
 )
+
+
+MOST_GROUPS = 5_000  # in the list: more than anybody reads
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,18 @@ def flip_list(
             **answer(key),
         },
         on_operations_change=lambda: receive(key, on_operations),
+        on_wanted_change=lambda: None,  # declares it: `wanted` reads it before the list is built again
     )
     catch_up(result, key, on_operations)
+
+
+def wanted(key: str, listing: str, *, default: int) -> int:
+    """How many groups of a kind people asked to see of this list."""
+    state = st.session_state.get(key)
+    asked = state.get("wanted") if isinstance(state, Mapping) else None
+    if not isinstance(asked, Mapping) or asked.get("listing") != listing or type(asked.get("groups")) is not int:
+        return default
+    return int(min(max(asked["groups"], default), MOST_GROUPS))
 
 
 def _row_data(row: FlipRow) -> dict[str, Any]:

@@ -9,6 +9,8 @@ const KINDS = {
 };
 const COLORS = new Set(["red", "orange", "yellow", "blue", "green", "violet", "gray"]);
 
+const STEP = 200; // groups more at a time
+
 const lists = new WeakMap();
 
 export default function render(component) {
@@ -56,7 +58,9 @@ class FlipList {
     this.about = make("p", "about");
     this.list = make("ul", "rows");
     this.list.setAttribute("role", "tabpanel");
-    this.more = make("p", "more");
+    this.more = make("button", "more");
+    this.more.type = "button";
+    this.more.addEventListener("click", () => this.ask());
     this.empty = make("p", "empty");
     this.announce = make("p", "hush");
     this.announce.setAttribute("role", "status");
@@ -105,6 +109,12 @@ class FlipList {
     row.undoing = false;
   }
 
+  ask() {
+    const groups = Math.max(...Object.keys(KINDS).map((kind) => [...this.rows.values()].filter(({ flip }) => flip.kind === kind).length));
+    this.setStateValue("wanted", { listing: this.listing, groups: groups + STEP });
+    this.list.querySelector("li:last-child button:not(:disabled)")?.focus({ preventScroll: true });
+  }
+
   show(kind) {
     this.kind = kind;
     this.chosen = true;
@@ -139,7 +149,7 @@ class FlipList {
     const listed = shown.reduce((sum, { flip }) => sum + flip.count, 0);
     const left = this.totals[this.kind] - listed;
     this.more.hidden = left <= 0 || !shown.length;
-    this.more.textContent = `${count(left)} more in smaller groups.`;
+    this.more.textContent = left > 0 ? `Show more: ${count(left)} in smaller groups` : "";
   }
 
   rowOf(row) {

@@ -27,7 +27,8 @@ from tagger.ui.components import BASE_STYLE
 _HERE = Path(__file__).parent
 # One module in several files: each uses what the ones before it define.
 SCRIPTS = tuple(
-    _HERE / f"{name}.js" for name in ("numbers", "dom", "goals", "chart", "card", "totals", "tools", "panel")
+    _HERE / f"{name}.js"
+    for name in ("numbers", "dom", "goals", "chart", "card", "totals", "tools", "save_bar", "panel")
 )
 
 _mount = st.components.v2.component(
@@ -38,6 +39,8 @@ _mount = st.components.v2.component(
 _mount_news = st.components.v2.component(
     "transaction_tagger.threshold_news", js=(_HERE / "news.js").read_text(encoding="utf-8")
 )
+
+NOTE_LENGTH = 500  # characters, as in the field
 
 Ends = tuple[float, float]
 Action = Mapping[str, Any]
@@ -154,6 +157,8 @@ class PanelState:
     micro, macro : intervals of the totals at the working thresholds.
     held_out, shown : at the working thresholds, of `n_rows` transactions.
     held_out_saved, shown_saved : at those in use.
+    version : the number of the thresholds in use; 0 as trained.
+    n_changing : transactions that would show other tags if the working thresholds were saved.
     """
 
     labels: Sequence[LabelState]
@@ -165,6 +170,8 @@ class PanelState:
     macro: Ranges = Ranges()
     held_out: HeldOutTotals | None = None
     held_out_saved: HeldOutTotals | None = None
+    version: int = 0
+    n_changing: int = 0
 
 
 @dataclass
@@ -194,7 +201,8 @@ def threshold_panel(
     curves, state : asked for what to draw, after `on_actions` has run.
     key : the component's key; two panels on a page need two.
     on_actions : called with what a person did, each step once, before the page runs again. A step has `set`, thresholds
-        by label id as text, or `goals`, texts by label id as text, or both: then the thresholds are given as well.
+        by label id as text, or `goals`, texts by label id as text, or both: then the thresholds are given as well. Its
+        `save` is None, or the note under which everything up to it is to be saved.
 
     Raises
     ------
@@ -230,6 +238,7 @@ def read_actions(state: object) -> list[dict[str, Any]]:
             "id": entry["id"],
             "set": {name: float(value) for name, value in _part(entry, "set") if _is_share(value)},
             "goals": {name: value for name, value in _part(entry, "goals") if isinstance(value, str)},
+            "save": entry["save"][:NOTE_LENGTH] if isinstance(entry.get("save"), str) else None,
         }
         for entry in (entries if isinstance(entries, list) else [])
         if isinstance(entry, Mapping) and isinstance(entry.get("id"), str)
@@ -336,6 +345,8 @@ def state_data(state: PanelState, *, key: str, digest: str, number: int, handled
         "intervals": {"micro": asdict(state.micro), "macro": asdict(state.macro)},
         "heldOut": state.held_out and asdict(state.held_out),
         "heldOutSaved": state.held_out_saved and asdict(state.held_out_saved),
+        "version": state.version,
+        "nChanging": state.n_changing,
         "labels": [
             {
                 "id": label.id,

@@ -11,6 +11,17 @@ class Card {
     this.element = make("li", "card", make("div", "head", this.chip));
   }
 
+  /** Curves of the same label, from other rows. What Python says of it comes next. */
+  take(data) {
+    this.data = data;
+    this.curve = data.curve;
+    if (!this.chart) return;
+    const before = this.chart;
+    this.chart = new Chart(data);
+    before.element.replaceWith(this.chart.element);
+    if (this.near) this.panel.wanted.push(this);
+  }
+
   get isFlat() {
     return this.curve.positives === 0;
   }
@@ -45,13 +56,14 @@ class Card {
     }
     this.support = make("p", "support");
     this.heldOut = make("span", "held-out");
-    this.heldOut.title = "Each judged row cut at a threshold that this goal chose without it, and scored by a head that never saw its description.";
+    this.heldOut.title = HELD_OUT;
     this.everywhere = make("span", "value");
     this.everywhereDelta = make("span", "delta");
     const everywhere = make("p", "everywhere", "All transactions: ", this.everywhere, this.everywhereDelta);
-    everywhere.title = "Those that the model decides: neither judged nor answered from memory.";
+    this.everywhereBox = everywhere;
     this.trust = make("p", "trust view-calibration");
     this.note = make("p", "note");
+    this.aboutGoal = make("p", "about-goal");
 
     this.goal = new GoalMenu("Goal", (text) => this.panel.giveGoals([[this, text]]));
     this.toTarget = makeButton("");
@@ -59,15 +71,17 @@ class Card {
     this.chip.after(threshold);
     this.element.append(this.chart.element, this.slider,
       scores, counts, make("div", "about", this.support, this.heldOut, everywhere, this.trust, this.note),
-      make("div", "goto", this.goal.element, this.toTarget, this.toSaved));
+      make("div", "goto", this.goal.element, this.toTarget, this.toSaved), this.aboutGoal);
 
     this.slider.addEventListener("input", () => this.drag());
     this.slider.addEventListener("change", () => this.panel.commit());
+    // A finger that means to scroll lands on a slider, too: what it moved before the page began to scroll is taken back.
+    this.slider.addEventListener("pointerdown", () => (this.held = this.threshold));
+    this.slider.addEventListener("pointercancel", () => this.letGo());
     this.slider.addEventListener("keydown", (event) => this.press(event));
     this.slider.addEventListener("blur", () => this.panel.flush());
     this.toTarget.addEventListener("click", () => this.panel.set([[this, this.label.target]]));
     this.toSaved.addEventListener("click", () => this.panel.reset([this]));
-    this.setDisabled();
     this.write();
     this.update();
   }
@@ -100,18 +114,18 @@ class Card {
     write(this.trust, gap === null ? "No judged rows to compare with" : `Off by ${show(gap)} on average; Brier score ${show(brier)}`);
     write(this.note, label.note);
     this.note.hidden = !label.note;
-    this.goal.set(label.goal);
+    const { comparing } = this.panel;
+    this.goal.set(comparing ? label.savedGoal : label.goal);
+    this.slider.disabled = comparing;
+    this.goal.disabled = comparing;
+    write(this.aboutGoal, this.goal.about);
+    this.aboutGoal.hidden = this.goal.isDefault;
+    this.everywhereBox.title = `${count(label.answered)} of them stand whatever the threshold: people said so, or memory of what they said.`;
     this.chart.place(label);
     this.toTarget.replaceChildren(glyph("target"), label.target === null ? "No goal value" : `Goal ${show(label.target)}`);
     this.toTarget.setAttribute("aria-label", label.target === null ? `No goal value for ${label.name}` : `Set ${label.name} to its goal ${show(label.target)}`);
     this.toSaved.replaceChildren(glyph("saved"), `Saved ${show(label.saved)}`);
     this.toSaved.setAttribute("aria-label", `Reset ${label.name} to the saved threshold ${show(label.saved)}`);
-  }
-
-  /** While the saved thresholds are looked at, nothing can be moved. */
-  setDisabled() {
-    this.slider.disabled = this.panel.comparing;
-    for (const control of this.goal.element.querySelectorAll("select, input")) control.disabled = this.panel.comparing;
   }
 
   get changed() {
@@ -149,6 +163,7 @@ class Card {
     this.measure = now;
     const given = this.givenAt(seen);
     this.gained = given - label.givenSaved;
+    this.flips = flipsOf(savedMeasure, now, seen < label.saved);
     const { dataset } = this.element;
     dataset.threshold = String(this.threshold);
     dataset.changed = this.changed ? "yes" : "no";
@@ -168,17 +183,25 @@ class Card {
     write(this.counts.missed, count(now.fn));
     write(this.value, show(seen));
     dataset.gained = String(this.gained);
-    write(this.everywhere, tags(given));
+    write(this.everywhere, tags(label.answered + given));
     write(this.everywhereDelta, showDelta(given, label.givenSaved, 0));
-    const atTarget = label.target !== null && seen === label.target;
-    write(this.heldOut, atTarget ? (label.heldOut === null ? "" : `held out: F1 ${show(label.heldOut.f1)}`) : "moved by hand");
+    write(this.heldOut, this.heldOutText(seen));
     this.chart.move(seen, now);
     this.slider.style.setProperty("--at", `calc(var(--thumb) / 2 + ${seen} * (100% - var(--thumb)))`);
     if (Number(this.slider.value) !== seen) this.slider.value = String(seen);
     this.slider.setAttribute("aria-valuetext",
       `${show(seen)}: precision ${show(now.precision)}, recall ${show(now.recall)}, F1 ${show(now.f1)}`);
-    this.toSaved.disabled = this.panel.comparing || !this.isOpen;
-    this.toTarget.disabled = this.panel.comparing || label.target === null || this.threshold === label.target;
+    disable(this.toSaved, this.panel.comparing || !this.isOpen, this.slider);
+    disable(this.toTarget, this.panel.comparing || label.target === null || this.threshold === label.target, this.slider);
+  }
+
+  /** What its goal promised, on rows that had no part in it. */
+  heldOutText(seen) {
+    const { target, heldOut, goal, savedGoal } = this.label;
+    if (this.panel.comparing && goal !== savedGoal) return "";
+    if (target === null || seen !== target) return "moved by hand";
+    const metric = METRICS.find((name) => goal.startsWith(`${name}>=`)) ?? "f1";
+    return heldOut ? `held out: ${metric === "f1" ? "F1" : metric} ${show(heldOut[metric])}` : "";
   }
 
   /** A thousandth that reads like the saved value or the goal's is that value. */
@@ -198,6 +221,13 @@ class Card {
     this.panel.update();
   }
 
+  letGo() {
+    if (this.held === undefined) return;
+    this.threshold = this.held;
+    this.update();
+    this.panel.update();
+  }
+
   press(event) {
     if (event.altKey || event.ctrlKey || event.metaKey || this.panel.comparing) return;
     const steps = { ArrowUp: 0.001, ArrowRight: 0.001, ArrowDown: -0.001, ArrowLeft: -0.001, PageUp: 0.05, PageDown: -0.05 };
@@ -213,4 +243,11 @@ class Card {
     this.panel.update();
     this.panel.commitSoon();
   }
+}
+
+/** Verdicts that a move from one threshold to another agrees with, or goes against. */
+function flipsOf(before, now, gains) {
+  const positives = Math.abs(now.tp - before.tp);
+  const negatives = Math.abs(now.fp - before.fp);
+  return gains ? { right: positives, wrong: negatives } : { right: negatives, wrong: positives };
 }

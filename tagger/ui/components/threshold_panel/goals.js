@@ -9,12 +9,12 @@ const GOALS = [
   { written: "f1", title: "Best F1 on these rows", about: "The peak of the curve shown. From few examples it seldom holds on new data." },
   { written: "f2", title: "Best F2: a miss weighs more", about: "As F1, but recall counts twice as much as precision." },
   { written: "f0.5", title: "Best F0.5: a false tag weighs more", about: "As F1, but precision counts twice as much as recall." },
-  { written: "precision>=", title: "Precision at least", about: "The most recall that keeps this precision.", fields: [{ name: "precision", value: 0.9, ...SHARE }] },
-  { written: "recall>=", title: "Recall at least", about: "The most precision that keeps this recall.", fields: [{ name: "recall", value: 0.9, ...SHARE }] },
-  { written: "permonth<=", title: "At most, a month", about: "No calendar month gets more suggestions than this, of all transactions that nobody has judged.", fields: [{ name: "suggestions in a month", value: 20, min: 0, max: 100000000, step: 1 }] },
-  { written: "cost:", title: "Least cost", about: "The least that false and missed tags cost in all.", fields: [{ name: "cost of a false tag", value: 1, ...COST }, { name: "cost of a missed tag", value: 1, ...COST }] },
+  { written: "precision>=", title: "Precision at least", about: "The most recall that keeps this precision.", fields: [{ name: "precision", short: "", value: 0.9, ...SHARE }] },
+  { written: "recall>=", title: "Recall at least", about: "The most precision that keeps this recall.", fields: [{ name: "recall", short: "", value: 0.9, ...SHARE }] },
+  { written: "permonth<=", title: "At most, a month", about: "No calendar month gets more suggestions than this, of what the model decides: not judged, and not answered from memory.", fields: [{ name: "suggestions in a month", short: "", value: 20, min: 0, max: 100000000, step: 1, whole: true }] },
+  { written: "cost:", title: "Least cost", about: "The least that false and missed tags cost in all.", fields: [{ name: "cost of a false tag", short: "false", value: 1, ...COST }, { name: "cost of a missed tag", short: "missed", value: 1, ...COST }] },
   { written: "grid", title: "Best of 17 points", about: "The best F1 among 0.10, 0.15 to 0.90, as the first version of this model had it." },
-  { written: "fixed:", title: "Fixed at", about: "This threshold, whatever the rows say.", fields: [{ name: "threshold", value: 0.5, min: 0, max: 1, step: 0.001 }] },
+  { written: "fixed:", title: "Fixed at", about: "This threshold, whatever the rows say.", fields: [{ name: "threshold", short: "", value: 0.5, min: 0, max: 1, step: 0.001 }] },
 ];
 
 /** The goal that a text is, and its numbers; a text that the menu does not have is one of its own. */
@@ -29,6 +29,9 @@ function readGoal(text) {
   return { goal: { written: text, title: text, about: "" }, values: [] };
 }
 
+/** As Python reads it: no exponent. */
+const toNumber = (text) => Number(Number(text).toFixed(6));
+
 class GoalMenu {
   /** `onChange` is called with the text of what was chosen. */
   constructor(name, onChange, placeholder = "") {
@@ -39,7 +42,10 @@ class GoalMenu {
     if (placeholder) this.option("", placeholder);
     for (const goal of GOALS) this.option(goal.written, goal.title);
     this.fields = make("span", "fields");
-    this.element = make("div", "goal", this.select, this.fields);
+    this.problem = make("small", "problem");
+    this.problem.setAttribute("role", "alert");
+    this.problem.hidden = true;
+    this.element = make("div", "goal", this.select, this.fields, this.problem);
     this.select.addEventListener("change", () => this.choose());
   }
 
@@ -50,12 +56,35 @@ class GoalMenu {
   }
 
   get text() {
-    const inputs = [...this.fields.children];
-    return this.select.value + inputs.map((input) => Number(input.value)).join(":");
+    return this.select.value + this.inputs.map((input) => toNumber(input.value)).join(":");
+  }
+
+  get inputs() {
+    return [...this.fields.querySelectorAll("input")];
+  }
+
+  get isDefault() {
+    return this.select.value === GOALS[0].written;
+  }
+
+  set disabled(isOff) {
+    for (const control of [this.select, ...this.inputs]) control.disabled = isOff;
   }
 
   get isValid() {
-    return [...this.fields.children].every((input) => input.value !== "" && input.checkValidity());
+    const { inputs } = this;
+    const isCost = this.shown === "cost:";
+    return inputs.every((input) => input.value !== "" && input.checkValidity()) && !(isCost && inputs.every((input) => !toNumber(input.value)));
+  }
+
+  /** Says what a number can be, while it is not that. */
+  check() {
+    const [first] = this.inputs;
+    const range = first && `${count(Number(first.min))} to ${count(Number(first.max))}`;
+    const text = this.isValid ? "" : this.shown === "cost:" ? `Two costs, ${range}, not both 0` : `A ${first.dataset.whole ? "whole " : ""}number, ${range}`;
+    write(this.problem, text);
+    this.problem.hidden = !text;
+    if (!text) this.onChange(this.text);
   }
 
   choose() {
@@ -66,24 +95,27 @@ class GoalMenu {
   }
 
   showFields(goal, values) {
-    this.select.title = goal.about;
-    const wanted = (goal.fields ?? []).length;
-    if (this.shown !== goal.written || this.fields.children.length !== wanted) {
+    this.about = goal.about;
+    const wanted = goal.fields ?? [];
+    if (this.shown !== goal.written || this.inputs.length !== wanted.length) {
       this.shown = goal.written;
-      this.fields.replaceChildren(...(goal.fields ?? []).map(({ name, value, ...range }) => {
-        const input = make("input");
-        Object.assign(input, { type: "number", inputMode: "decimal", title: name, step: "any", min: range.min, max: range.max });
-        input.setAttribute("aria-label", name);
-        input.dataset.step = range.step;
-        input.addEventListener("change", () => this.isValid && this.onChange(this.text));
-        input.addEventListener("keydown", (event) => this.step(event, input, range));
-        return input;
-      }));
+      this.problem.hidden = true;
+      this.fields.replaceChildren(...wanted.map((field) => this.field(field)));
     }
-    [...this.fields.children].forEach((input, i) => {
+    this.inputs.forEach((input, i) => {
       // Somebody may be typing a number while the answer to the one before comes in.
       if (!input.matches(":focus") && (Number(input.value) !== values[i] || input.value === "")) input.value = String(values[i]);
     });
+  }
+
+  field({ name, short, value, whole, ...range }) {
+    const input = make("input");
+    Object.assign(input, { type: "number", inputMode: "decimal", title: name, step: whole ? 1 : "any", min: range.min, max: range.max });
+    input.setAttribute("aria-label", name);
+    if (whole) input.dataset.whole = "yes";
+    input.addEventListener("change", () => this.check());
+    input.addEventListener("keydown", (event) => this.step(event, input, range));
+    return make("label", "", short, input);
   }
 
   /** Arrow keys go by useful steps, though any number may be typed. */

@@ -69,6 +69,8 @@ class Panel {
   build() {
     this.totals = new Totals();
     this.tools = new Tools(this);
+    this.tools.explain(this.view);
+    this.bar = new SaveBar(this);
     this.grid = make("ul", "grid");
     this.grid.setAttribute("aria-label", "Thresholds by tag");
     this.emptyTitle = make("h3");
@@ -78,7 +80,7 @@ class Panel {
     this.announce = make("p", "hush");
     this.announce.setAttribute("role", "status");
     this.top = make("header", "top", this.totals.element, this.tools.element);
-    this.root.append(this.top, this.grid, this.empty, this.announce);
+    this.root.append(this.top, this.grid, this.empty, this.bar.element, this.announce);
     this.emptyButton.addEventListener("click", () => {
       this.tools.clear();
       this.arrange();
@@ -93,13 +95,21 @@ class Panel {
     this.key = key;
     if (digest !== this.digest) {
       this.digest = digest;
-      this.state = null;
-      this.sight.disconnect();
-      this.cards = labels.map((data) => new Card(this, data));
-      this.cards.forEach((card, index) => (card.index = index));
-      this.cardOf = new Map(this.cards.map((card) => [card.element, card]));
+      const ids = labels.map((label) => label.id).join();
+      // Curves of the same tags, with other rows judged: the cards stay, so that nothing loses its place or the focus.
+      if (ids === this.ids) this.cards.forEach((card, index) => card.take(labels[index]));
+      else this.begin(labels);
+      this.ids = ids;
     }
     this.adopt();
+  }
+
+  begin(labels) {
+    this.state = null;
+    this.sight.disconnect();
+    this.cards = labels.map((data) => new Card(this, data));
+    this.cards.forEach((card, index) => (card.index = index));
+    this.cardOf = new Map(this.cards.map((card) => [card.element, card]));
   }
 
   /** Take the newest state, if it is about these curves. What was done since stays on top of it. */
@@ -109,6 +119,7 @@ class Panel {
     const isFirst = this.state === null;
     let isHeld = false;
     const handled = new Set(state.handled);
+    const wasSaving = this.isSaving;
     this.pending = this.pending.filter((action) => !handled.has(action.id));
     this.state = state;
     state.labels.forEach((label, index) => {
@@ -126,11 +137,15 @@ class Panel {
       for (const card of this.cards) this.sight.observe(card.element);
       this.buildRest(this.cards);
     }
+    this.work();
     if (!isHeld) this.record();
     this.totals.describe(this);
     this.tools.describe(this.totals);
-    this.top.hidden = !this.cards.length;
+    this.top.hidden = this.bar.element.hidden = !this.cards.length;
     this.update();
+    if (wasSaving && !this.isSaving && !this.cards.some((card) => card.isOpen)) {
+      write(this.announce, `Saved: version ${count(state.version)} is in use.`);
+    }
     this.root.dataset.state = String(state.number);
   }
 
@@ -158,8 +173,18 @@ class Panel {
 
   /** What follows the sliders. */
   update() {
-    this.totals.update();
+    this.totals.update(this);
     this.tools.update();
+    this.bar.update();
+  }
+
+  /** Every slider stands where Python counted last. */
+  get isExact() {
+    return this.cards.every((card) => card.seen === card.label.threshold);
+  }
+
+  get isSaving() {
+    return this.pending.some((action) => "save" in action);
   }
 
   /** Those whose goal has a value. */
@@ -174,7 +199,7 @@ class Panel {
     const { text, order } = this.tools;
     const wanted = fold(text);
     const sorted = [...this.cards].sort((a, b) => ORDERS[order][1](a, b) || a.index - b.index);
-    this.visible = sorted.filter((card) => card.name.includes(wanted) && (order !== "changed" || card.changed));
+    this.visible = sorted.filter((card) => card.name.includes(wanted) && (order !== "changed" || card.isOpen));
     this.grid.replaceChildren(...this.visible.map((card) => card.element));
     this.grid.hidden = !this.visible.length;
     this.empty.hidden = this.visible.length > 0;
@@ -195,16 +220,17 @@ class Panel {
   look(view) {
     this.view = view;
     this.root.dataset.view = view;
+    this.tools.explain(view);
     this.wanted = this.cards.filter((card) => card.near);
     this.work();
   }
 
   toggleCompare() {
     this.comparing = !this.comparing;
-    this.tools.compare.setAttribute("aria-pressed", String(this.comparing));
+    this.bar.compare.setAttribute("aria-pressed", String(this.comparing));
     this.root.dataset.comparing = this.comparing ? "yes" : "no";
     for (const card of this.cards) {
-      if (card.chart) card.setDisabled();
+      if (card.chart) card.write();
       card.update();
     }
     this.update();
@@ -256,6 +282,12 @@ class Panel {
     const goals = Object.fromEntries(pairs.map(([card, text]) => [card.label.id, text]));
     this.send({ goals });
     write(this.announce, pairs.length === 1 ? `${pairs[0][0].label.name} has a new goal.` : `${tags(pairs.length)} have a new goal.`);
+  }
+
+  save(note) {
+    this.commit();
+    this.send({ save: note });
+    this.update();
   }
 
   shortcut(event) {

@@ -1,6 +1,11 @@
 // The tools between the figures and the cards: finding tags, looks, undo, goals for many.
 
 const VIEWS = { threshold: "Scores", recall: "Precision\u2013recall", calibration: "Calibration" };
+const LEGENDS = {
+  threshold: "Across: the threshold, 0 to 1. Gray bar: where the best F1 lies, 95 times in 100; its tick: on these rows. Shades and small figures: 95 % intervals; where a threshold was chosen on these rows, they hold 89 to 93 times in 100.",
+  recall: "Line: what every threshold gives; dot: where the slider stands. Dotted lines: equal F1, of .2, .4, .6 and .8. Small figures: 95 % intervals; where a threshold was chosen on these rows, they hold 89 to 93 times in 100.",
+  calibration: "Dots: of rows with about this probability, the share that has the tag, with its 95 % interval. On the diagonal the probability is right. Brier score: the mean squared error of the probability; 0 is perfect.",
+};
 
 // A tag without a positive, or without a negative, has no F1 to mend: it comes last, as macro leaves it out.
 const sortF1 = (card) => (card.curve.positives ? card.measure.f1 ?? 2 : 2);
@@ -37,21 +42,17 @@ class Tools {
       input.addEventListener("change", () => panel.look(view));
       this.views.append(make("label", "", input, make("span", "", title)));
     }
-    this.undoButton = makeButton("Undo", "Ctrl+Z");
-    this.redoButton = makeButton("Redo", "Ctrl+Shift+Z");
-    this.compare = makeButton("Show saved", "Look at the thresholds in use; press again to come back.");
-    this.compare.setAttribute("aria-pressed", "false");
     this.allSaved = makeButton("Reset all to saved");
     this.allTarget = makeButton("All to their goal", "Every tag to where it reaches the goal that its card names.");
     this.bulk = new GoalMenu("Goal for all tags shown", () => this.showBulk(), "Goal for all shown \u2026");
     this.bulkButton = makeButton("Give");
     this.moreButton = makeButton("More tools"); // on a phone, where they would push the first card out of sight
     this.moreButton.className = "more";
+    this.legend = make("p", "legend");
     this.below = make("p", "measured-below"); // a phone's totals have no room for it
     this.element = make("div", "tools",
       make("div", "find", this.query, this.orders), this.shown, make("span", "space"), this.moreButton,
-      make("div", "later", this.views, make("span", "break"),
-        make("div", "steps", this.undoButton, this.redoButton, this.compare), make("span", "space"),
+      make("div", "later", this.views, make("span", "break"), this.legend,
         make("div", "bulk", this.bulk.element, this.bulkButton), this.allSaved, this.allTarget), this.below);
     this.showBulk();
     this.showMore(false);
@@ -59,9 +60,6 @@ class Tools {
     this.moreButton.addEventListener("click", () => this.showMore(this.element.dataset.more === "no"));
     this.orders.addEventListener("change", () => panel.arrange());
     this.query.addEventListener("input", () => panel.arrange());
-    this.undoButton.addEventListener("click", () => panel.travel(-1));
-    this.redoButton.addEventListener("click", () => panel.travel(1));
-    this.compare.addEventListener("click", () => panel.toggleCompare());
     this.bulkButton.addEventListener("click", () => this.giveToShown());
     this.allTarget.addEventListener("click", () => panel.set(panel.reachable().map((card) => [card, card.label.target])));
     this.allSaved.addEventListener("click", () => panel.reset(panel.cards));
@@ -82,18 +80,19 @@ class Tools {
     this.query.focus();
   }
 
-  describe({ measured, heldOut }) {
-    write(this.below, `${measured.textContent}. ${heldOut.textContent}`);
+  describe({ measured }) {
+    write(this.below, `${measured.textContent}.`);
+  }
+
+  explain(view) {
+    write(this.legend, LEGENDS[view]);
   }
 
   /** Which can be used, after a slider has moved. */
   update() {
     const { panel } = this;
-    this.allSaved.disabled = panel.comparing || !panel.cards.some((card) => card.isOpen);
-    this.allTarget.disabled = panel.comparing || !panel.reachable().some((card) => card.threshold !== card.label.target);
-    this.undoButton.disabled = panel.comparing || panel.step <= 0;
-    this.redoButton.disabled = panel.comparing || panel.step >= panel.steps.length - 1;
-    this.compare.disabled = !panel.comparing && !panel.cards.some((card) => card.changed);
+    disable(this.allSaved, panel.comparing || !panel.cards.some((card) => card.isOpen), this.query);
+    disable(this.allTarget, panel.comparing || !panel.reachable().some((card) => card.threshold !== card.label.target), this.query);
     this.count(panel);
   }
 
@@ -101,12 +100,12 @@ class Tools {
   count({ cards, visible }) {
     const { length } = cards;
     const some = visible.length === length ? "" : `${count(visible.length)} of `;
-    const changed = cards.filter((card) => card.changed).length;
+    const changed = cards.filter((card) => card.isOpen).length;
     write(this.shown, `${some}${tags(length)}, ${count(changed)}\u00a0changed`);
   }
 
   showMore(isOpen) {
-    this.element.dataset.more = isOpen ? "yes" : "no";
+    this.element.dataset.more = this.panel.root.dataset.more = isOpen ? "yes" : "no";
     this.moreButton.setAttribute("aria-expanded", String(isOpen));
   }
 
@@ -119,6 +118,7 @@ class Tools {
     this.panel.giveGoals(this.panel.visible.map((card) => [card, this.bulk.text]));
     this.bulk.select.value = "";
     this.bulk.showFields({ written: "", about: "" }, []);
+    this.bulk.select.focus();
     this.showBulk();
   }
 }

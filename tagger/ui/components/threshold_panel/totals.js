@@ -9,6 +9,10 @@ class Totals {
       cell.scope = "col";
       head.append(cell);
     }
+    const heldOut = make("th", "is-held-out", "F1 held out");
+    heldOut.scope = "col";
+    heldOut.title = HELD_OUT;
+    head.append(heldOut);
     const body = make("tbody");
     this.scored = make("span");
     this.leftOut = make("span", "left-out");
@@ -25,6 +29,10 @@ class Totals {
         this.figures[kind][metric] = { value, delta, range };
         row.append(make("td", `is-${metric}`, value, delta, range));
       }
+      const value = make("span", "value");
+      const delta = make("span", "delta");
+      this.figures[kind].heldOut = { value, delta };
+      row.append(make("td", "is-held-out", value, delta, make("small", "range")));
       row.dataset.total = kind;
       this.figures[kind].row = row;
       body.append(row);
@@ -37,11 +45,12 @@ class Totals {
     this.untaggedDelta = make("span", "delta");
     this.everywhere = make("span", "name");
     this.truth = make("small", "truth");
-    this.heldOut = make("small", "held-out");
+    this.byHand = make("small", "by-hand");
+    this.heldNarrow = make("small", "held-narrow"); // where there is no room for a column
     this.measured = make("small", "measured");
     const given = make("div", "given", this.everywhere,
       make("div", "pair", make("span", "", this.given, " tags", this.givenDelta), make("span", "", this.untagged, " without a tag", this.untaggedDelta)),
-      this.truth, this.heldOut, this.measured);
+      this.heldNarrow, this.truth, this.byHand, this.measured);
     this.element = make("section", "totals", table, given);
   }
 
@@ -58,17 +67,13 @@ class Totals {
     write(this.leftOut, left ? `${count(left)} left out` : "none left out");
     this.leftOut.title = left ? "Without a judged row that has it and one that has it not, a tag has no F1, so macro leaves it out." : "";
     write(this.everywhere, `All ${plural(state.nRows, "transaction")}`);
-    const { heldOut } = state;
-    const moved = heldOut?.by_hand ? `, ${count(heldOut.by_hand)} moved by hand as they stand` : "";
-    write(this.heldOut, heldOut ? `Held out: F1 micro ${show(heldOut.micro)}, macro ${show(heldOut.macro)}${moved}` : "");
-    this.heldOut.title = "Every row cut at thresholds that the tags' goals chose without it: what to expect of descriptions never seen.";
     write(this.measured, `Measured ${state.measuredOn}, ${upTo}${count(most)} judged rows`);
   }
 
-  /** What follows the sliders. */
-  update() {
+  /** What follows the sliders; `comparing`: the saved ones are looked at. */
+  update({ isExact, comparing }) {
+    this.comparing = comparing;
     const now = totals(this.cards.map((card) => card.measure));
-    const isExact = this.cards.every((card) => card.seen === card.label.threshold);
     for (const kind of ["micro", "macro"]) {
       for (const metric of METRICS) {
         const cell = this.figures[kind][metric];
@@ -82,6 +87,7 @@ class Totals {
         this.figures[kind].row.dataset[metric] = exact(value);
       }
     }
+    this.updateHeldOut(isExact);
     if (isExact) this.exact = now;
     this.updateEverywhere(isExact);
     const given = now.micro.tp + now.micro.fp;
@@ -89,20 +95,37 @@ class Totals {
     write(this.truth, `On judged rows ${tags(given)} given, ${count(positives)} true`);
   }
 
+  /** Python works these out when a slider is let go; until then they are those of before. */
+  updateHeldOut(isExact) {
+    const { heldOut, heldOutSaved } = this.state;
+    const now = this.comparing ? heldOutSaved : heldOut;
+    const near = isExact || this.comparing ? "" : "\u2248 ";
+    for (const kind of ["micro", "macro"]) {
+      const cell = this.figures[kind].heldOut;
+      write(cell.value, now ? `${near}${show(now[kind])}` : "n/a");
+      writeScoreDelta(cell.delta, now?.[kind] ?? null, heldOutSaved?.[kind] ?? null);
+    }
+    write(this.heldNarrow, now ? `F1 held out: micro ${near}${show(now.micro)}, macro ${near}${show(now.macro)}` : "");
+    const { by_hand: byHand = 0 } = now ?? {};
+    write(this.byHand, byHand ? `Held out, but ${tags(byHand)} moved by hand, cut where ${byHand === 1 ? "it stands" : "they stand"}` : "Held out: thresholds chosen without the row");
+  }
+
   /** All transactions: tags follow from each label's own counts; who is left without one does not, until Python counts. */
   updateEverywhere(isExact) {
     const { shown, shownSaved, nRows } = this.state;
     let given = shownSaved.tags;
-    let untagged = shown.untagged;
-    for (const card of this.cards) {
-      given += card.gained;
-      untagged += card.moreUntagged;
+    let untagged = this.comparing ? shownSaved.untagged : shown.untagged;
+    if (!this.comparing) {
+      for (const card of this.cards) {
+        given += card.gained;
+        untagged += card.moreUntagged;
+      }
     }
     untagged = Math.min(nRows, Math.max(0, untagged));
     write(this.given, count(given));
     write(this.givenDelta, showDelta(given, shownSaved.tags, 0));
     const share = nRows ? untagged / nRows : 0;
-    write(this.untagged, `${isExact ? "" : "\u2248 "}${percent(share)}`);
+    write(this.untagged, `${isExact || this.comparing ? "" : "\u2248 "}${percent(share)}`);
     this.untagged.dataset.rows = String(untagged);
     const change = 100 * (share - (nRows ? shownSaved.untagged / nRows : 0));
     write(this.untaggedDelta, Number(Math.abs(change).toFixed(1)) ? `${change > 0 ? "+" : "\u2212"}${Math.abs(change).toFixed(1)}` : "");

@@ -1,0 +1,74 @@
+// The bar at the foot of the panel: what saving would change, the steps back, a note, and the button that saves. What is
+// typed, moved and saved goes out in one queue, so that saving never overtakes what was done just before.
+
+class SaveBar {
+  constructor(panel) {
+    this.panel = panel;
+    this.moved = make("b");
+    this.effect = make("span");
+    this.undoButton = makeButton("Undo", "Ctrl+Z");
+    this.redoButton = makeButton("Redo", "Ctrl+Shift+Z");
+    this.compare = makeButton("Show saved", "Look at the thresholds in use; press again to come back.");
+    this.compare.setAttribute("aria-pressed", "false");
+    this.note = make("input");
+    Object.assign(this.note, { type: "text", placeholder: "Note (optional)", maxLength: 500, autocomplete: "off" });
+    this.note.setAttribute("aria-label", "Note");
+    this.saveButton = makeButton("Save thresholds");
+    this.saveButton.className = "primary";
+    this.element = make("footer", "save", make("p", "status", this.moved, this.effect),
+      make("div", "steps", this.undoButton, this.redoButton, this.compare), this.note, this.saveButton);
+
+    this.undoButton.addEventListener("click", () => panel.travel(-1));
+    this.redoButton.addEventListener("click", () => panel.travel(1));
+    this.compare.addEventListener("click", () => panel.toggleCompare());
+    this.saveButton.addEventListener("click", () => this.save());
+    this.note.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && !this.saveButton.disabled) this.save();
+    });
+  }
+
+  save() {
+    this.panel.save(this.note.value);
+    this.note.value = "";
+  }
+
+  update() {
+    const { panel } = this;
+    const { cards, comparing, isSaving } = panel;
+    const nMoved = cards.filter((card) => card.changed).length;
+    const isOpen = cards.some((card) => card.isOpen);
+    this.element.dataset.state = isSaving ? "saving" : isOpen ? "open" : "saved";
+    this.say(nMoved, isOpen);
+    disable(this.undoButton, comparing || panel.step <= 0, this.redoButton);
+    disable(this.redoButton, comparing || panel.step >= panel.steps.length - 1, this.undoButton);
+    disable(this.compare, !comparing && !nMoved, this.note);
+    disable(this.saveButton, comparing || isSaving || !isOpen, this.note);
+  }
+
+  say(nMoved, isOpen) {
+    const { state, isSaving, isExact } = this.panel;
+    if (isSaving || !isOpen) {
+      write(this.moved, isSaving ? "Saving\u2026" : "All saved");
+      write(this.effect, isSaving ? "" : state.version ? `Version ${count(state.version)} is in use.` : "In use as trained.");
+    } else if (!nMoved) {
+      write(this.moved, "New goals");
+      write(this.effect, "Every slider is where it was.");
+    } else {
+      write(this.moved, `${count(nMoved)} moved`);
+      write(this.effect, this.changes(isExact ? state.nChanging : null));
+    }
+  }
+
+  /** Tags that nobody judged, and verdicts that the change agrees with or goes against: what stands under "What would change". */
+  changes(nChanging) {
+    let [gained, lost, right, wrong] = [0, 0, 0, 0];
+    for (const card of this.panel.cards) {
+      gained += Math.max(0, card.gained);
+      lost -= Math.min(0, card.gained);
+      right += card.flips.right;
+      wrong += card.flips.wrong;
+    }
+    const where = nChanging === null ? "" : ` in ${plural(nChanging, "transaction")}`;
+    return `+${count(gained)} \u2212${count(lost)} tags${where} \u00b7 verdicts: ${count(right)} for, ${count(wrong)} against`;
+  }
+}
