@@ -10,6 +10,7 @@ GOALS = [
     ("f1", [], "f1"),
     ("f2", [], "f2"),
     ("f0.5", [], "f0.5"),
+    ("f", ["4"], "f4"),
     ("precision>=", [], "precision>=0.9"),
     ("precision>=", ["0.75"], "precision>=0.75"),
     ("recall>=", ["0.6"], "recall>=0.6"),

@@ -9,6 +9,7 @@ const GOALS = [
   { written: "f1", title: "Best F1 on these rows", about: "The peak of the curve shown. From few examples it seldom holds on new data." },
   { written: "f2", title: "Best F2: a miss weighs more", about: "As F1, but recall counts twice as much as precision." },
   { written: "f0.5", title: "Best F0.5: a false tag weighs more", about: "As F1, but precision counts twice as much as recall." },
+  { written: "f", title: "Best F-beta", about: "As F1, but recall counts beta times as much as precision.", fields: [{ name: "beta", short: "beta", value: 3, min: 0.01, max: 100, step: 0.5 }] },
   { written: "precision>=", title: "Precision at least", about: "The most recall that keeps this precision.", fields: [{ name: "precision", short: "", value: 0.9, ...SHARE }] },
   { written: "recall>=", title: "Recall at least", about: "The most precision that keeps this recall.", fields: [{ name: "recall", short: "", value: 0.9, ...SHARE }] },
   { written: "permonth<=", title: "At most, a month", about: "No calendar month gets more suggestions than this, of what the model decides: not judged, and not answered from memory.", fields: [{ name: "suggestions in a month", short: "", value: 20, min: 0, max: 100000000, step: 1, whole: true }] },

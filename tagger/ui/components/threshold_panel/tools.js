@@ -3,7 +3,7 @@
 const VIEWS = { threshold: "Scores", recall: "Precision\u2013recall", calibration: "Calibration" };
 const LEGENDS = {
   threshold: "Across: the threshold, 0 to 1. Gray bar: where the best F1 lies, 95 times in 100; its tick: on these rows. Shades and small figures: 95 % intervals; where a threshold was chosen on these rows, they hold 89 to 93 times in 100.",
-  recall: "Line: what every threshold gives; dot: where the slider stands. Dotted lines: equal F1, of .2, .4, .6 and .8. Small figures: 95 % intervals; where a threshold was chosen on these rows, they hold 89 to 93 times in 100.",
+  recall: "Line: what every threshold gives; dot: where the slider stands. Thin lines: equal F1, of .2, .4, .6 and .8. Small figures: 95 % intervals; where a threshold was chosen on these rows, they hold 89 to 93 times in 100.",
   calibration: "Dots: of rows with about this probability, the share that has the tag, with its 95 % interval. On the diagonal the probability is right. Brier score: the mean squared error of the probability; 0 is perfect.",
 };
 
