@@ -11,17 +11,12 @@ state = session.open_page("Thresholds")
 widgets.job_status(state, ("import", "tag", "train"))
 
 
-@st.fragment
-def tune() -> None:
-    with messages.user_errors():
-        panel = tuning.panel(state.store)
-        thresholds.nothing_to_tune(panel)
-        flips = thresholds.find_flips(state, panel)
-        with st.expander("What would change"):
-            thresholds.changes(state, panel, flips)
-        thresholds.sliders(state, panel, flips)
-        thresholds.below_sliders(panel)
-        threshold_versions.versions(state, panel.run_id)
-
-
-tune()
+with messages.user_errors():
+    panel = tuning.panel(state.store)
+    thresholds.nothing_to_tune(panel)
+    flips = thresholds.find_flips(state, panel)
+    with st.expander("What would change", key="changes"):
+        thresholds.changes(state, panel, flips)
+    thresholds.sliders(state, panel, flips)
+    thresholds.below_sliders(panel)
+    threshold_versions.versions(state, panel.run_id)

@@ -76,6 +76,12 @@ class ThresholdsFileError(TaggerError):
     hint = "Write one with `tagger thresholds export OUT`, and change only its thresholds."
 
 
+class MovedMeanwhileError(TaggerError):
+    """What was to be saved is not what a person saw when they asked for it."""
+
+    hint = "Look at the sliders as they stand now, and save again."
+
+
 class CancelledError(TaggerError):
     """A person stopped the job."""
 

@@ -20,6 +20,7 @@ from tagger.errors import SettingError
 from tagger.learning.step_curve import FloatVector, StepCurve
 
 _HIGHEST_BETA = 100.0  # above, it is recall alone
+_HIGHEST_COST = 1e9
 DEFAULT_THRESHOLD = 0.5  # where a calibrated probability says "more likely than not"
 
 # The grid of the original recipe: 0.10, 0.15, …, 0.90.
@@ -135,7 +136,9 @@ class LeastCost:
     tunes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if min(self.false, self.missed) < 0 or self.false + self.missed == 0:
+        if not 0 <= min(self.false, self.missed) <= max(self.false, self.missed) <= _HIGHEST_COST or not (
+            self.false or self.missed
+        ):
             raise ValueError(f"Costs of {self.false} and {self.missed} prefer nothing.")
 
     @property
@@ -254,4 +257,4 @@ def parse_goal(text: str) -> Goal | AtMostPerMonth:
         if found:
             with suppress(ValueError):
                 return make(*map(float, found.groups()))
-    raise SettingError(f"{text!r} is no goal for a threshold.", hint=GOALS_HINT)
+    raise SettingError(f"{text!r:.80} is no goal for a threshold.", hint=GOALS_HINT)

@@ -133,7 +133,7 @@ class Board:
         for place, (threshold, goal, solution) in enumerate(zip(thresholds, goals, solutions, strict=True)):
             at_goal = solution is not None and solution.threshold == threshold
             y_pred[:, place] = self.cut(place, goal if at_goal else None, threshold)[0]
-            n_by_hand += solution is not None and not at_goal
+            n_by_hand += not at_goal
         return HeldOut(summarize(score_labels(evidence.y_true, y_pred, evidence.judged)), n_by_hand)
 
     def cut(self, place: int, goal: str | None, threshold: float) -> tuple[_Matrix, LabelScore]:

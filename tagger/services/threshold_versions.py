@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tagger.errors import NotFoundError, SettingError, ThresholdsFileError
+from tagger.errors import MovedMeanwhileError, NotFoundError, SettingError, ThresholdsFileError
 from tagger.labels.labelset import fold_name
 from tagger.learning.goals import AtMostPerMonth, Solution
 from tagger.learning.metrics import score_labels
@@ -80,6 +80,20 @@ class Unsaved:
         return self.n_moved + self.n_goals
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What a person saw when they asked to save.
+
+    Attributes
+    ----------
+    version : the one in use.
+    moved : by label id, the thresholds that differ from it.
+    """
+
+    version: int
+    moved: Mapping[int, float]
+
+
 @dataclass(frozen=True, eq=False)
 class _Run:
     """A run and what it can be measured on; `columns` holds for each label of the view its column in the run, or -1."""
@@ -138,15 +152,33 @@ def save(
     return version
 
 
-def save_draft(store: Store, *, note: str = "", run_id: str | None = None) -> dict[str, Any]:
-    """Save what was moved, and the goals that were given, as a new version of the run's thresholds."""
+def save_draft(store: Store, *, note: str = "", run_id: str | None = None, seen: Seen | None = None) -> dict[str, Any]:
+    """Save what was moved, and the goals that were given, as a new version; the one in use where nothing differs.
+
+    Parameters
+    ----------
+    seen : what is to be saved. Without it, whatever the draft holds.
+
+    Raises
+    ------
+    MovedMeanwhileError
+        If the draft is not what was seen, or another run is in use; nothing is saved then.
+    """
     run = _run(store, run_id)
     with store.db.write("runs") as connection:
         draft = runs.draft(connection, run.bundle.run_id, store.settings.author)
         standing = runs.standing(connection, run.bundle.run_id)
-        goals = _goals(standing) | runs.draft_goals(connection, run.bundle.run_id, store.settings.author)
+        before = _thresholds(run.bundle, standing)
         moved = _by_column(run, {int(label_id): value for label_id, value in draft.items()})
-        version, n_changed = _add(connection, run, standing, moved, note=note, goals=goals)
+        moved = {column: value for column, value in moved.items() if value != before[column]}
+        if seen is not None:
+            _check_seen(connection, run, moved, seen)
+        saved = _goals(standing)
+        goals = _chosen(saved | runs.draft_goals(connection, run.bundle.run_id, store.settings.author))
+        if moved or goals != saved:
+            version, n_changed = _add(connection, run, standing, moved, note=note, goals=goals)
+        else:
+            version, n_changed = AS_TRAINED if standing is None else standing.id, 0
     return {"run_id": run.bundle.run_id, "threshold_version_id": version, "changed": n_changed}
 
 
@@ -424,6 +456,15 @@ def _run(store: Store, run_id: str | None) -> _Run:
     view = store.view()
     bundle = store.bundle(run_id or view.tagging.run_id)
     return _Run(store, view, bundle, board(store, view, bundle), store.label_columns(bundle, view.labels))
+
+
+def _check_seen(connection: Connection, run: _Run, moved: Mapping[int, float], seen: Seen) -> None:
+    if runs.current(connection).run_id != run.bundle.run_id:
+        raise MovedMeanwhileError("Another run is in use by now. Nothing was saved.")
+    standing = runs.standing(connection, run.bundle.run_id)
+    version = AS_TRAINED if standing is None else standing.id
+    if seen.version != version or _by_column(run, seen.moved) != moved:
+        raise MovedMeanwhileError("Sliders were moved or saved in another window meanwhile. Nothing was saved.")
 
 
 def _by_column(run: _Run, thresholds: Mapping[int, float]) -> dict[int, float]:

@@ -315,7 +315,7 @@ def _known(store: Store, view: View, bundle: Bundle, name: str) -> Label:
 def _note(goal: str, solution: Solution | None, why_not: str) -> str:
     parsed = read_goal(goal)
     if solution is None:
-        return "No transaction is left to suggest it for"
+        return "No dated transaction is left to suggest it for"
     if parsed is None or (not isinstance(parsed, AtMostPerMonth) and parsed.tunes and why_not):
         return f"{why_not}. Kept at the recommended {solution.threshold:.3f}" if why_not else ""
     if solution.reached or solution.nearest is None:

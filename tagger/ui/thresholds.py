@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TypeVar
 
 import streamlit as st
 
@@ -12,7 +13,7 @@ from tagger.learning.metrics import LabelScore
 from tagger.services import review, threshold_versions, tuning
 from tagger.services.board import HeldOut
 from tagger.services.flips import GROUPS, Flips
-from tagger.services.threshold_versions import AS_TRAINED
+from tagger.services.threshold_versions import AS_TRAINED, Seen
 from tagger.services.tuning import LabelTuning, Panel
 from tagger.storage.runs import STARTER
 from tagger.ui.components.flip_list import FlipRow, flip_list, wanted
@@ -32,6 +33,8 @@ from tagger.ui.messages import callback, escape
 from tagger.ui.session import Session
 from tagger.ui.widgets import GET_STARTED, empty
 
+T = TypeVar("T")
+
 
 def sliders(session: Session, panel: Panel, flips: Flips) -> None:
     """The panel; what is done there is on disk before the page runs again."""
@@ -40,19 +43,24 @@ def sliders(session: Session, panel: Panel, flips: Flips) -> None:
         lambda: _curves(panel),
         lambda: _state(panel, flips),
         key="panel",
-        on_actions=_acting(session, panel.run_id),
+        on_actions=_acting(session, panel),
     )
 
 
-def _acting(session: Session, run_id: str) -> Callable[[Sequence[Action]], None]:
+def _acting(session: Session, panel: Panel) -> Callable[[Sequence[Action]], None]:
+    known = {str(each.label.id) for each in panel.labels}
+
+    def of_known(part: Mapping[str, T]) -> dict[int, T]:
+        return {int(label_id): value for label_id, value in part.items() if label_id in known}
+
     def act(actions: Sequence[Action]) -> None:
         for action in actions:
             if action["set"] or action["goals"]:
-                thresholds = {int(label_id): value for label_id, value in action["set"].items()}
-                goals = {int(label_id): goal for label_id, goal in action["goals"].items()}
-                tuning.move(session.store, run_id, thresholds, goals)
-            if action["save"] is not None:
-                threshold_versions.save_draft(session.store, note=action["save"], run_id=run_id)
+                tuning.move(session.store, panel.run_id, of_known(action["set"]), of_known(action["goals"]))
+            asked = action["save"]
+            if asked is not None:
+                seen = Seen(asked["version"], of_known(asked["set"]))
+                threshold_versions.save_draft(session.store, note=asked["note"], run_id=panel.run_id, seen=seen)
 
     return callback(act)
 

@@ -107,8 +107,9 @@ def test_what_a_browser_sends_is_taken_apart_before_it_is_believed():
     sent = [
         {"id": "a", "set": {"7": 0.5, "8": 1, "9": 1.5, "10": "0.5", "x": 0.5, "11": True, "12": None}},
         {"id": "b", "goals": {"7": "f1", "8": 3, "y": "f1"}, "set": []},
-        {"id": "c", "save": "n" * 501},
-        {"id": "d", "save": ["a note"]},
+        {"id": "c", "save": {"note": "n" * 501, "version": 3, "set": {"7": 0.5, "8": 2}}},
+        {"id": "d", "save": "a note", "set": {"9" * 5000: 0.5}},
+        {"id": "e", "save": {"note": "a note", "version": "3"}},
         {"set": {"7": 0.5}},
         {"id": 3, "set": {"7": 0.5}},
         "nonsense",
@@ -117,8 +118,9 @@ def test_what_a_browser_sends_is_taken_apart_before_it_is_believed():
     assert read_actions({"actions": sent}) == [
         {"id": "a", "set": {"7": 0.5, "8": 1.0}, "goals": {}, "save": None},
         {"id": "b", "set": {}, "goals": {"7": "f1"}, "save": None},
-        {"id": "c", "set": {}, "goals": {}, "save": "n" * 500},
+        {"id": "c", "set": {}, "goals": {}, "save": {"note": "n" * 500, "version": 3, "set": {"7": 0.5}}},
         {"id": "d", "set": {}, "goals": {}, "save": None},
+        {"id": "e", "set": {}, "goals": {}, "save": None},
     ]
     for nothing in (None, {}, {"actions": None}, {"actions": {"id": "a"}}, [sent]):
         assert read_actions(nothing) == []

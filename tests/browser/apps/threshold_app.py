@@ -253,7 +253,7 @@ def main() -> None:
             state.draft |= thresholds
             if action["save"] is not None:
                 state.saved_thresholds, state.saved_goals = dict(state.draft), dict(state.goals)
-                state.notes.append(action["save"])
+                state.notes.append(action["save"]["note"])
 
     def discard() -> None:
         state.draft, state.goals = dict(state.saved_thresholds), dict(state.saved_goals)

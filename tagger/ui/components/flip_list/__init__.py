@@ -10,14 +10,14 @@ from typing import Any
 import streamlit as st
 from streamlit.components.v2 import component
 
-from tagger.ui.components import BASE_STYLE
+from tagger.ui.components import BASE_STYLE, OUTBOX
 from tagger.ui.components.operations import Handler, answer, catch_up, receive
 
 _FOLDER = Path(__file__).parent
 _component = component(
     "tagger_flip_list",
     css="\n".join(path.read_text(encoding="utf-8") for path in (BASE_STYLE, _FOLDER / "flip_list.css")),
-    js=(_FOLDER / "flip_list.js").read_text(encoding="utf-8"),
+    js="\n".join(path.read_text(encoding="utf-8") for path in (OUTBOX, _FOLDER / "flip_list.js")),
 )
 
 
@@ -64,6 +64,7 @@ def flip_list(
     result = _component(
         key=key,
         data={
+            "key": key,
             "listing": listing,
             "totals": {kind: totals.get(kind, 0) for kind in ("open", "wrong", "right")},
             "flips": [_row_data(row) for row in rows],

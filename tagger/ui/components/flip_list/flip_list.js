@@ -22,7 +22,9 @@ export default function render(component) {
     lists.set(parentElement, list);
   }
   list.setStateValue = setStateValue;
+  list.outbox.connect(data.key, setStateValue);
   list.receive(data);
+  return () => list.outbox.dispose();
 }
 
 function make(tag, className, ...children) {
@@ -40,7 +42,7 @@ class FlipList {
   constructor(parent) {
     this.kind = "open";
     this.rows = new Map();
-    this.pending = [];
+    this.outbox = new Outbox("operations", "operation", () => this.draw());
     this.root = make("div", "base flips");
     this.tabs = make("div", "tabs");
     this.tabs.setAttribute("role", "tablist");
@@ -71,7 +73,7 @@ class FlipList {
   receive(data) {
     const handled = new Set(data.acknowledged);
     const failed = new Map(Object.entries(data.failed));
-    this.pending = this.pending.filter((one) => !handled.has(one.operation) && !failed.has(one.operation));
+    this.outbox.settle(new Set([...handled, ...failed.keys()]));
     const fresh = new Map(data.flips.map((flip) => [keyOf(flip), flip]));
     if (data.listing === this.listing) this.update(fresh, handled, failed);
     else this.begin(fresh);
@@ -168,7 +170,7 @@ class FlipList {
       // Not disabled: the key that was pressed keeps the focus while its verdict is under way.
       button.setAttribute("aria-disabled", String(Boolean(row.operation)));
     }
-    const state = row.message || (row.operation ? "Saving\u2026" : stored ? "Saved" : flip.transactions.length ? "" : "No description to remember");
+    const state = row.message || (row.operation ? (this.outbox.isLate ? "Not stored yet" : "Saving\u2026") : stored ? "Saved" : flip.transactions.length ? "" : "No description to remember");
     row.state.textContent = state;
     row.element.dataset.state = row.message ? "failed" : row.operation ? "saving" : stored ? "saved" : "";
     const hasFocus = row.undo.getRootNode().activeElement === row.undo;
@@ -218,9 +220,6 @@ class FlipList {
   }
 
   send(step) {
-    const operation = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random().toString(36).slice(2)}`;
-    this.pending.push({ operation, ...step });
-    this.setStateValue("operations", this.pending);
-    return operation;
+    return this.outbox.add(step);
   }
 }

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +24,12 @@ import numpy.typing as npt
 import streamlit as st
 
 from tagger.learning.calibration import Bin
-from tagger.ui.components import BASE_STYLE
+from tagger.ui.components import BASE_STYLE, OUTBOX
 
 _HERE = Path(__file__).parent
 # One module in several files: each uses what the ones before it define.
-SCRIPTS = tuple(
-    _HERE / f"{name}.js"
-    for name in ("numbers", "dom", "goals", "chart", "card", "totals", "tools", "save_bar", "panel")
-)
+_NAMES = ("numbers", "dom", "goals", "chart", "card", "totals", "tools", "save_bar", "panel")
+SCRIPTS = (OUTBOX, *(_HERE / f"{name}.js" for name in _NAMES))
 
 _mount = st.components.v2.component(
     "transaction_tagger.threshold_panel",
@@ -40,6 +40,7 @@ _mount_news = st.components.v2.component(
     "transaction_tagger.threshold_news", js=(_HERE / "news.js").read_text(encoding="utf-8")
 )
 
+_LABEL_ID = re.compile(r"[0-9]{1,18}")
 NOTE_LENGTH = 500  # characters, as in the field
 
 Ends = tuple[float, float]
@@ -176,13 +177,31 @@ class PanelState:
 
 @dataclass
 class _Memory:
-    """What a tab's browser was sent under one key, and which of its actions have been handled."""
+    """What a tab's browser was sent under one key."""
 
     made_from: tuple[object, ...]
     digest: str
     body: bytes
-    handled: set[str]
     number: int = 0
+
+
+class _Handled:
+    """The last steps that were handled, by id. A reloaded tab sends again what it saw no answer to."""
+
+    def __init__(self, at_most: int) -> None:
+        self._at_most = at_most
+        self._ids: dict[str, None] = {}  # in the order in which they came
+
+    def __contains__(self, step: str) -> bool:
+        return step in self._ids
+
+    def add(self, steps: Iterable[str]) -> None:
+        self._ids |= dict.fromkeys(steps)
+        for step in list(islice(self._ids, max(0, len(self._ids) - self._at_most))):
+            self._ids.pop(step, None)
+
+
+_handled = _Handled(at_most=10_000)
 
 
 def threshold_panel(
@@ -202,7 +221,8 @@ def threshold_panel(
     key : the component's key; two panels on a page need two.
     on_actions : called with what a person did, each step once, before the page runs again. A step has `set`, thresholds
         by label id as text, or `goals`, texts by label id as text, or both: then the thresholds are given as well. Its
-        `save` is None, or the note under which everything up to it is to be saved.
+        `save` is None, or asks to save everything up to it: a `note`, and what the person saw, the `version` in use and
+        the thresholds that differ from it (`set`, by label id as text).
 
     Raises
     ------
@@ -213,11 +233,11 @@ def threshold_panel(
     memory = _memory(made_from, curves, key)
 
     def receive() -> None:
-        _deliver(st.session_state.get(key), memory, on_actions)
+        _deliver(st.session_state.get(key), on_actions)
 
     result = _mount(key=key, data=memory.body, on_actions_change=receive)
     # After a lost connection a new session starts with the browser's old state, and Streamlit calls no callback.
-    if _deliver(result, memory, on_actions):
+    if _deliver(result, on_actions):
         st.rerun()
     memory.number += 1
     answered = [action["id"] for action in read_actions(result)]
@@ -238,36 +258,51 @@ def read_actions(state: object) -> list[dict[str, Any]]:
             "id": entry["id"],
             "set": {name: float(value) for name, value in _part(entry, "set") if _is_share(value)},
             "goals": {name: value for name, value in _part(entry, "goals") if isinstance(value, str)},
-            "save": entry["save"][:NOTE_LENGTH] if isinstance(entry.get("save"), str) else None,
+            "save": _save(entry.get("save")),
         }
         for entry in (entries if isinstance(entries, list) else [])
         if isinstance(entry, Mapping) and isinstance(entry.get("id"), str)
     ]
 
 
+def _save(asked: object) -> dict[str, Any] | None:
+    if (
+        not isinstance(asked, Mapping)
+        or type(asked.get("version")) is not int
+        or not isinstance(asked.get("note"), str)
+    ):
+        return None
+    thresholds = {name: float(value) for name, value in _part(asked, "set") if _is_share(value)}
+    return {"note": asked["note"][:NOTE_LENGTH], "version": asked["version"], "set": thresholds}
+
+
 def _part(entry: Mapping[str, Any], name: str) -> list[tuple[str, Any]]:
     part = entry.get(name)
-    return [(key, value) for key, value in part.items() if str(key).isdecimal()] if isinstance(part, Mapping) else []
+    return (
+        [(key, value) for key, value in part.items() if _LABEL_ID.fullmatch(str(key))]
+        if isinstance(part, Mapping)
+        else []
+    )
 
 
 def _is_share(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 
-def _deliver(state: object, memory: _Memory, on_actions: Callable[[Sequence[Action]], None]) -> bool:
+def _deliver(state: object, on_actions: Callable[[Sequence[Action]], None]) -> bool:
     """Hand on what was not handled yet; whether there was anything."""
-    new = [action for action in read_actions(state) if action["id"] not in memory.handled]
+    new = [action for action in read_actions(state) if action["id"] not in _handled]
     if new:
         on_actions(new)
         # Only after the callback returned: steps that it could not take are delivered again.
-        memory.handled |= {action["id"] for action in new}
+        _handled.add(action["id"] for action in new)
     return bool(new)
 
 
 def _memory(made_from: tuple[object, ...], curves: Callable[[], Sequence[LabelCurve]], key: str) -> _Memory:
     memory: _Memory | None = st.session_state.get(f"{key}:memory")
     if memory is None:
-        memory = st.session_state[f"{key}:memory"] = _Memory((), "", b"", set())
+        memory = st.session_state[f"{key}:memory"] = _Memory((), "", b"")
     if not memory.digest or any(one is not other for one, other in zip(memory.made_from, made_from, strict=False)):
         memory.made_from, memory.digest = made_from, uuid.uuid4().hex
         memory.body = pack_curves(curves(), key=key, digest=memory.digest)

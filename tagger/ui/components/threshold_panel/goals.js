@@ -12,7 +12,7 @@ const GOALS = [
   { written: "f", title: "Best F-beta", about: "As F1, but recall counts beta times as much as precision.", fields: [{ name: "beta", short: "beta", value: 3, min: 0.01, max: 100, step: 0.5 }] },
   { written: "precision>=", title: "Precision at least", about: "The most recall that keeps this precision.", fields: [{ name: "precision", short: "", value: 0.9, ...SHARE }] },
   { written: "recall>=", title: "Recall at least", about: "The most precision that keeps this recall.", fields: [{ name: "recall", short: "", value: 0.9, ...SHARE }] },
-  { written: "permonth<=", title: "At most, a month", about: "No calendar month gets more suggestions than this, of what the model decides: not judged, and not answered from memory.", fields: [{ name: "suggestions in a month", short: "", value: 20, min: 0, max: 100000000, step: 1, whole: true }] },
+  { written: "permonth<=", title: "At most, a month", about: "No calendar month gets more suggestions than this, of what the model decides: dated, not judged and not answered from memory.", fields: [{ name: "suggestions in a month", short: "", value: 20, min: 0, max: 100000000, step: 1, whole: true }] },
   { written: "cost:", title: "Least cost", about: "The least that false and missed tags cost in all.", fields: [{ name: "cost of a false tag", short: "false", value: 1, ...COST }, { name: "cost of a missed tag", short: "missed", value: 1, ...COST }] },
   { written: "grid", title: "Best of 17 points", about: "The best F1 among 0.10, 0.15 to 0.90, as the first version of this model had it." },
   { written: "fixed:", title: "Fixed at", about: "This threshold, whatever the rows say.", fields: [{ name: "threshold", short: "", value: 0.5, min: 0, max: 1, step: 0.001 }] },

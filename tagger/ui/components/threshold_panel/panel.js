@@ -16,8 +16,7 @@ export default function render(component) {
     panel = new Panel(parentElement);
     panels.set(parentElement, panel);
   }
-  panel.setStateValue = component.setStateValue;
-  panel.receive(data);
+  panel.receive(data, component.setStateValue);
   return () => {
     panel.dispose();
     panels.delete(parentElement);
@@ -28,7 +27,7 @@ class Panel {
   constructor(parent) {
     this.cards = [];
     this.state = null;
-    this.pending = []; // actions that Python has not answered yet
+    this.outbox = new Outbox("actions", "id", () => this.bar.update());
     this.steps = []; // states that undo and redo go through
     this.step = -1;
     this.wanted = []; // cards that came near the view
@@ -54,12 +53,14 @@ class Panel {
     this.size.observe(this.root);
     this.onNews = (event) => event.detail === this.key && this.adopt();
     document.addEventListener("transaction-tagger-news", this.onNews);
+    this.onHide = () => document.hidden && this.flush(); // a tab may be closed before a pause between keys is over
+    document.addEventListener("visibilitychange", this.onHide);
   }
 
   /** What depends on the page around. Streamlit's own header lies over it, and is opaque only while it holds something. */
   fit() {
-    const card = this.grid.querySelector(".card");
     // Cards out of view are laid out at the size of one in view, so that scrolling to them moves nothing.
+    const card = this.visible?.map(({ element }) => element).find((element) => element.checkVisibility({ contentVisibilityAuto: true }));
     if (card) this.root.style.setProperty("--card-height", `${card.offsetHeight}px`);
     const header = document.querySelector('[data-testid="stHeader"]');
     const covers = header && !/^(transparent|rgba\(.*, 0\))$/.test(getComputedStyle(header).backgroundColor);
@@ -90,9 +91,10 @@ class Panel {
 
   // What Python sends
 
-  receive(bytes) {
+  receive(bytes, setStateValue) {
     const { key, digest, labels } = readCurves(bytes);
     this.key = key;
+    this.outbox.connect(key, setStateValue);
     if (digest !== this.digest) {
       this.digest = digest;
       const ids = labels.map((label) => label.id).join();
@@ -118,14 +120,13 @@ class Panel {
     if (!state || state.digest !== this.digest || state === this.state) return;
     const isFirst = this.state === null;
     let isHeld = false;
-    const handled = new Set(state.handled);
     const wasSaving = this.isSaving;
-    this.pending = this.pending.filter((action) => !handled.has(action.id));
+    this.outbox.settle(new Set(state.handled));
     this.state = state;
     state.labels.forEach((label, index) => {
       const card = this.cards[index];
       let stands = label.threshold;
-      for (const action of this.pending) stands = action.set?.[label.id] ?? stands;
+      for (const action of this.outbox.pending) stands = action.set?.[label.id] ?? stands;
       card.known = stands;
       // A slider under a finger or a key is ahead of anything that Python knows.
       const ahead = !isFirst && this.dragged === card && (this.timer || card.slider.matches(":active"));
@@ -184,7 +185,7 @@ class Panel {
   }
 
   get isSaving() {
-    return this.pending.some((action) => "save" in action);
+    return this.outbox.pending.some((action) => "save" in action);
   }
 
   /** Those whose goal has a value. */
@@ -284,9 +285,11 @@ class Panel {
     write(this.announce, pairs.length === 1 ? `${pairs[0][0].label.name} has a new goal.` : `${tags(pairs.length)} have a new goal.`);
   }
 
+  /** Python saves only what is seen here: another window may have moved sliders, too. */
   save(note) {
     this.commit();
-    this.send({ save: note });
+    const moved = this.cards.filter((card) => card.changed).map((card) => [card.label.id, card.threshold]);
+    this.send({ save: { note, version: this.state.version, set: Object.fromEntries(moved) } });
     this.update();
   }
 
@@ -351,12 +354,13 @@ class Panel {
   }
 
   send(action) {
-    this.pending.push({ id: `${Date.now().toString(36)}${Math.random().toString(36).slice(2, 10)}`, ...action });
-    this.setStateValue("actions", this.pending);
+    this.outbox.add(action);
   }
 
   dispose() {
-    this.stopWaiting();
+    this.flush();
+    this.outbox.dispose();
+    document.removeEventListener("visibilitychange", this.onHide);
     this.sight.disconnect();
     this.size.disconnect();
     document.removeEventListener("transaction-tagger-news", this.onNews);

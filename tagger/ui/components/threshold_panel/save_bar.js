@@ -37,7 +37,7 @@ class SaveBar {
     const { cards, comparing, isSaving } = panel;
     const nMoved = cards.filter((card) => card.changed).length;
     const isOpen = cards.some((card) => card.isOpen);
-    this.element.dataset.state = isSaving ? "saving" : isOpen ? "open" : "saved";
+    this.element.dataset.state = panel.outbox.isLate ? "late" : isSaving ? "saving" : isOpen ? "open" : "saved";
     this.say(nMoved, isOpen);
     disable(this.undoButton, comparing || panel.step <= 0, this.redoButton);
     disable(this.redoButton, comparing || panel.step >= panel.steps.length - 1, this.undoButton);
@@ -46,8 +46,11 @@ class SaveBar {
   }
 
   say(nMoved, isOpen) {
-    const { state, isSaving, isExact } = this.panel;
-    if (isSaving || !isOpen) {
+    const { state, isSaving, isExact, outbox } = this.panel;
+    if (outbox.isLate) {
+      write(this.moved, "Not stored yet");
+      write(this.effect, "No answer from the app; trying again. Keep this tab open.");
+    } else if (isSaving || !isOpen) {
       write(this.moved, isSaving ? "Saving\u2026" : "All saved");
       write(this.effect, isSaving ? "" : state.version ? `Version ${count(state.version)} is in use.` : "In use as trained.");
     } else if (!nMoved) {
