@@ -34,7 +34,7 @@ _Matrix = NDArray[np.bool_]
 class HeldOut:
     """Scores with each row cut at thresholds that were chosen without it.
 
-    Labels that stand elsewhere than their goals are cut where they stand; `n_by_hand` counts them.
+    Labels that stand elsewhere than where their goals are reached are cut where they stand; `n_by_hand` counts them.
     """
 
     scores: Summary
@@ -133,7 +133,7 @@ class Board:
         for place, (threshold, goal, solution) in enumerate(zip(thresholds, goals, solutions, strict=True)):
             at_goal = solution is not None and solution.threshold == threshold
             y_pred[:, place] = self.cut(place, goal if at_goal else None, threshold)[0]
-            n_by_hand += not at_goal
+            n_by_hand += solution is not None and not at_goal
         return HeldOut(summarize(score_labels(evidence.y_true, y_pred, evidence.judged)), n_by_hand)
 
     def cut(self, place: int, goal: str | None, threshold: float) -> tuple[_Matrix, LabelScore]:

@@ -152,10 +152,15 @@ def write(path: Path, content: bytes) -> None:
     UnreadableFileError
         If it cannot be written.
     """
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    packed = gzip.compress(content, mtime=0) if path.suffix.casefold() == ".gz" else content
+    place = path.resolve()  # a link stays one
+    aside = place.with_name(f".{place.name}.{uuid.uuid4().hex}")
     try:
-        aside.write_bytes(gzip.compress(content, mtime=0) if path.suffix.casefold() == ".gz" else content)
-        aside.replace(path)
+        if place.exists() and not (place.is_file() or place.is_dir()):
+            place.write_bytes(packed)  # a pipe or a device, which nothing can take the place of
+            return
+        aside.write_bytes(packed)
+        aside.replace(place)
     except OSError as error:
         aside.unlink(missing_ok=True)
         raise UnreadableFileError(f"{path} cannot be written: {error.strerror}.", hint="Check the folder.") from error

@@ -14,6 +14,8 @@ from typing import Any
 
 from tagger.errors import ThresholdsFileError
 from tagger.labels.labelset import fold_name
+from tagger.learning.goals import GOALS_HINT
+from tagger.services.board import readable
 
 FORMAT, FORMAT_VERSION = "transaction-tagger-thresholds", 1
 MAX_BYTES = 4 * 2**20  # of a file, unpacked; 10,000 labels take one
@@ -92,7 +94,7 @@ def _checked(name: str, content: bytes) -> Document:
     times = Counter(fold_name(each.name) for each in labels)
     twice = next((each.name for each in labels if times[fold_name(each.name)] > 1), None)
     if twice is not None:
-        raise ThresholdsFileError(f"{name} names the label {twice!r} more than once.")
+        raise ThresholdsFileError(f"{name} names the label {twice!r:.80} more than once.")
     return Document(name, storable(run_id), labels)
 
 
@@ -103,11 +105,18 @@ def _checked_label(name: str, number: int, entry: object) -> FileLabel:
     threshold, goal = entry.get("threshold"), entry.get("goal")
     if not isinstance(threshold, int | float) or isinstance(threshold, bool) or not 0 <= threshold <= 1:
         raise ThresholdsFileError(
-            f"{name}: the threshold of {label!r} is {threshold!r:.40}.", hint="Give a number from 0 to 1."
+            f"{name}: the threshold of {label!r:.80} is {threshold!r:.40}.", hint="Give a number from 0 to 1."
         )
-    if goal is not None and not isinstance(goal, str):
-        raise ThresholdsFileError(f"{name}: the goal of {label!r} is {goal!r:.40}.", hint="Give a text, or null.")
-    return FileLabel(storable(label), float(threshold), None if goal is None else storable(goal))
+    return FileLabel(storable(label), float(threshold), _checked_goal(name, label, goal))
+
+
+def _checked_goal(name: str, label: str, goal: object) -> str | None:
+    text = "".join(goal.casefold().split()) if isinstance(goal, str) else goal
+    if text is None or (isinstance(text, str) and readable({label: text})):
+        return text
+    raise ThresholdsFileError(
+        f"{name}: the goal of {label!r:.80} is {goal!r:.40}.", hint=f"{GOALS_HINT} Or recommended, or null."
+    )
 
 
 def _no_number(constant: str) -> float:

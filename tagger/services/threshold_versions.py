@@ -29,6 +29,7 @@ from tagger.storage import runs
 from tagger.storage.database import Connection
 from tagger.storage.runs import Bundle, ThresholdVersion
 
+MAX_NOTE = 500  # characters
 AS_TRAINED = 0  # the thresholds that a run was trained with; saved versions are numbered from 1
 NAMES_SHOWN = 20  # of labels, in one sentence
 
@@ -351,7 +352,7 @@ def export(store: Store, version_id: int | None = None, run_id: str | None = Non
     if version is None:
         raise _no_version(bundle, version_id)
     view = store.view()
-    goals = _chosen(version.goals)
+    goals = readable(_chosen(version.goals))
     ids = _label_ids(store, bundle, view, store.label_columns(bundle, view.labels))
     return {
         "format": FORMAT,
@@ -489,6 +490,8 @@ def _add(
 
     What is not moved is read within the same transaction, so that two people who save at once both keep their labels.
     """
+    if len(note) > MAX_NOTE:
+        raise SettingError(f"The note has {len(note):,} characters.", hint=f"Shorten it to {MAX_NOTE:,}.")
     run_id, author = run.bundle.run_id, run.store.settings.author
     before = _thresholds(run.bundle, standing)
     values = list(before)

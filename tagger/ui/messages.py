@@ -45,4 +45,6 @@ def show(error: TaggerError) -> None:
 
 def escape(text: str) -> str:
     """Text from data, shown as it is and not read as Markdown."""
-    return "".join(f"\\{character}" if character in "\\`*_{}[]()#+-.!|~<>$:" else character for character in text)
+    escaped = "".join(f"\\{character}" if character in "\\`*_{}[]()#+-.!|~<>$:&" else character for character in text)
+    # Streamlit reads its own directives also where the colon is escaped: a word joiner, which nobody sees, ends them.
+    return escaped.replace("\\:material/", "\\:\u2060material/")

@@ -138,9 +138,7 @@ def _label(panel: Panel, place: int, each: LabelTuning) -> LabelState:
         given_saved=each.given_saved,
         interval=Ranges() if panel.intervals is None else _ranges(panel.intervals.labels[place]),
         answered=each.answered,
-        held_out=None
-        if each.held_out is None
-        else Scores(each.held_out.precision, each.held_out.recall, each.held_out.f1),
+        held_out=_scores(each.held_out),
     )
 
 
@@ -151,7 +149,10 @@ def _ranges(intervals: PRFIntervals) -> Ranges:
 def nothing_to_tune(panel: Panel) -> None:
     """Why there is no number yet, where there is none."""
     if not panel.labels:
-        empty("Nothing to tune yet", "Thresholds decide which tags transactions show.", *GET_STARTED)
+        if panel.reach is None:
+            empty("Nothing to tune yet", "Thresholds decide which tags transactions show.", *GET_STARTED)
+        unknown = "The run in use knows none of your tags. Review some transactions, then train a run of your own."
+        empty("Nothing to tune yet", unknown, ("Review", "pages/review.py"), ("Train", "pages/train.py"))
     if not panel.n_transactions:
         st.info(
             "Nothing to measure on yet: the starter is not scored on what it learned from. "

@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
@@ -70,9 +70,10 @@ def browser(_playwright: Playwright) -> Iterator[Browser]:
 
 
 @contextmanager
-def _served(script: Path, env: Mapping[str, str], home: Path) -> Iterator[str]:
+def _served(script: Path, env: Mapping[str, str], home: Path, port: int = 0) -> Iterator[str]:
     with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        free.bind(("127.0.0.1", port))
         port = free.getsockname()[1]
     home.mkdir(parents=True, exist_ok=True)
     log_path = home.with_suffix(".log")
@@ -164,6 +165,12 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
 def serve_app(serve: Callable[..., str]) -> Callable[..., str]:
     """`serve_app() -> url`: the whole app on an empty home."""
     return lambda env=None: serve(CHECKOUT / "app.py", env)
+
+
+@pytest.fixture
+def app_at(tmp_path: Path) -> Callable[[int], AbstractContextManager[str]]:
+    """`with app_at(port) as url`: the whole app on the home of `trained`, until the block ends. 0 is any free port."""
+    return lambda port: _served(CHECKOUT / "app.py", {}, tmp_path / "home1", port)
 
 
 @pytest.fixture(scope="session")

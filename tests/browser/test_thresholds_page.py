@@ -7,10 +7,12 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tagger.services import threshold_versions
 from tagger.services.store import Store
 
 SLOW = 60_000  # milliseconds
@@ -69,3 +71,95 @@ def test_what_is_moved_judged_and_saved_is_on_disk(
     expect(card.get_by_label("Goal for")).to_have_value("fixed:", timeout=SLOW)
     assert card.get_attribute("data-threshold") == "0.5"
     assert page.get_by_test_id("stMain").evaluate("element => element.scrollWidth") <= width
+
+
+def test_what_is_done_while_the_app_is_away_arrives_when_it_is_back(app_at, page_at, trained):
+    home = trained.settings.home
+    page = page_at(1280, 900)
+    with app_at(0) as url:
+        page.goto(f"{url}/thresholds")
+        slider = page.locator(".card input[type=range]").first
+        expect(slider).to_be_visible(timeout=SLOW)
+        page.get_by_text("What would change", exact=True).click()
+        expect(page.locator(".flips")).to_be_visible()
+        page.wait_for_timeout(500)
+    slider.press("Home")
+    slider.press("Tab")
+    expect(page.locator(".status")).to_have_text(re.compile("^Not stored yet"), timeout=SLOW)
+    assert rows(home, "select count(*) from drafts") == [(0,)]
+    with app_at(urlsplit(url).port):
+        expect(page.locator(".status")).to_have_text(re.compile(r"^1 moved.* in \d+ transactions"), timeout=SLOW)
+        assert rows(home, "select count(*) from drafts") == [(1,)]
+        page.get_by_role("button", name="Save thresholds").click()
+        expect(page.locator(".status")).to_have_text("All savedVersion 1 is in use.", timeout=SLOW)
+        assert rows(home, "select count(*) from threshold_versions") == [(1,)]
+        # A tab that is reloaded before it has seen an answer asks again: nothing is done twice.
+        page.reload()
+        expect(page.locator(".status")).to_have_text("All savedVersion 1 is in use.", timeout=SLOW)
+        assert rows(home, "select count(*) from threshold_versions") == [(1,)]
+
+
+def test_what_another_window_moved_is_not_saved_unseen(serve_app, page_at, trained):
+    home = trained.settings.home
+    url = f"{serve_app()}/thresholds"
+    one, other = page_at(1280, 900), page_at(1280, 900)
+    for page in (one, other):
+        page.goto(url)
+        expect(page.locator(".card input[type=range]").first).to_be_visible(timeout=SLOW)
+    for page, index in ((one, 0), (other, 1)):
+        page.locator(".card input[type=range]").nth(index).press("Home")
+        expect(page.locator(".status")).to_contain_text(" transactions", timeout=SLOW)
+    save = one.get_by_role("button", name="Save thresholds")
+    save.click()
+    expect(one.get_by_text("Sliders were moved or saved in another window meanwhile.")).to_be_visible(timeout=SLOW)
+    expect(one.locator(".status")).to_have_text(re.compile("^2 moved"), timeout=SLOW)
+    assert rows(home, "select count(*) from threshold_versions") == [(0,)]
+    save.click()
+    expect(one.locator(".status")).to_have_text("All savedVersion 1 is in use.", timeout=SLOW)
+    expect(one.get_by_text("Sliders were moved or saved in another window meanwhile.")).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_keeps_its_height_whatever_is_done(serve_app, page_at, trained, width):
+    threshold_versions.save(trained, {1: 0.9})
+    threshold_versions.save(trained, {1: 0.5, 2: 0.3})
+    page = page_at(width, 844)
+    page.goto(f"{serve_app()}/thresholds")
+    expect(page.locator(".card input[type=range]").first).to_be_visible(timeout=SLOW)
+    page.get_by_text("What would change", exact=True).click()
+    page.get_by_text("Versions", exact=True).click()
+    page.get_by_role("button", name="Use again").nth(1).click(timeout=SLOW)
+    expect(page.locator(".status")).to_have_text("All savedVersion 1 is in use.", timeout=SLOW)
+    page.locator(".card input[type=range]").first.press("Home")
+    page.locator(".flips .row").first.get_by_role("button", name="No,").click(timeout=SLOW)
+    expect(page.locator(".flips .row").first.locator(".state")).to_have_text("Saved", timeout=SLOW)
+    page.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, main.scrollHeight)")
+    page.wait_for_timeout(1000)
+    height = "() => document.querySelector('.stMainBlockContainer').getBoundingClientRect().height"
+    before = page.evaluate(height)
+    page.wait_for_timeout(1000)
+    assert page.evaluate(height) == before < 8000
+
+
+def test_a_drag_that_begins_while_an_answer_is_on_its_way_goes_on(serve_app, page_at, trained):
+    page = page_at(1280, 900)
+    page.goto(f"{serve_app()}/thresholds")
+    slider, card = page.locator(".card input[type=range]").first, page.locator(".card").first
+    expect(slider).to_be_visible(timeout=SLOW)
+    slider.press("Home")
+    expect(page.locator(".status")).to_contain_text(" transactions", timeout=SLOW)
+    page.get_by_role("button", name="Save thresholds").click()
+    box = slider.bounding_box()
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 10, y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.4 * box["width"], y)
+    expect(page.locator(".status")).to_contain_text("1 moved", timeout=SLOW)
+    page.wait_for_function("() => !document.querySelector('[data-testid=stStatusWidget]')")
+    page.wait_for_timeout(1000)
+    held = card.get_attribute("data-threshold")
+    page.mouse.move(box["x"] + 0.6 * box["width"], y)
+    assert float(card.get_attribute("data-threshold")) > float(held) > 0.3
+    page.mouse.up()
+    expect(page.locator(".status")).to_contain_text(" transactions", timeout=SLOW)
+    assert float(card.get_attribute("data-threshold")) == pytest.approx(0.6, abs=0.03)

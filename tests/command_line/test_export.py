@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
 from decimal import Decimal
+from threading import Thread
 
 import pyarrow.parquet as pq
 import pytest
@@ -109,3 +111,21 @@ def test_typed_exports_have_numbers_dates_and_plain_text(bring, ok, tmp_path, na
 def test_an_empty_store_exports_no_rows(ok, tmp_path):
     for name in ("out.csv", "out.jsonl", "out.parquet"):
         assert ok("export", tmp_path / name)["rows"] == 0
+
+
+def test_a_link_stays_a_link_and_a_pipe_is_written_to(bring, ok, tmp_path):
+    bring("date,description,amount\n2024-03-01,TESCO,-1.00\n")
+    target, link, pipe = tmp_path / "target.csv", tmp_path / "link.csv", tmp_path / "pipe.csv"
+    target.write_text("old", encoding="utf-8")
+    link.symlink_to(target)
+    ok("export", str(link))
+    assert link.is_symlink()
+    assert "TESCO" in target.read_text(encoding="utf-8")
+    os.mkfifo(pipe)
+    read = Thread(target=lambda: received.append(pipe.read_text(encoding="utf-8")), daemon=True)
+    received: list[str] = []
+    read.start()
+    ok("export", str(pipe))
+    read.join(timeout=10)
+    assert received == [target.read_text(encoding="utf-8")]
+    assert pipe.is_fifo()

@@ -191,6 +191,7 @@ def test_a_goal_is_read_as_it_is_written(text, goal):
     [
         *("", "f", "f0", "f1e3", "fnan", "precision>=1.5", "precision>0.9", "recall>=", "recall>=-1", "cost:1"),
         *("cost:0:0", "cost:-1:2", "permonth<=", "permonth<=1.5", "permonth<=-1", "fixed:2", "fixed:", "best"),
+        *("cost:" + "9" * 400 + ":1", "cost:1:1000000001", "f" + "9" * 400, "permonth<=" + "9" * 10),
     ],
 )
 def test_what_is_no_goal_is_refused_with_the_ways_to_write_one(text):

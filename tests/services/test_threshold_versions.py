@@ -18,7 +18,7 @@ import pytest
 from sklearn.metrics import f1_score
 from steps import add_made_up_run, add_scored_run, import_csv, make_labels, three_kinds, truth, verdict
 
-from tagger.errors import NotFoundError, SettingError, ThresholdsFileError
+from tagger.errors import MovedMeanwhileError, NotFoundError, SettingError, ThresholdsFileError
 from tagger.learning.goals import parse_goal
 from tagger.learning.metrics import score_labels, summarize
 from tagger.learning.step_curve import step_curves
@@ -26,7 +26,7 @@ from tagger.services import labelset, runs, threshold_versions, tuning
 from tagger.services.board import RECOMMENDED, Board
 from tagger.services.store import Store, now
 from tagger.services.threshold_files import MAX_BYTES, as_json, read_document
-from tagger.services.threshold_versions import AS_TRAINED
+from tagger.services.threshold_versions import AS_TRAINED, Seen
 from tagger.storage import runs as stored_runs
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -393,7 +393,7 @@ def test_a_difference_names_labels_and_measures_both_on_the_same_rows(noisy):
 @pytest.mark.parametrize("ending", ["json", "json.gz", "txt"])
 def test_what_was_exported_and_is_applied_is_the_same_again(noisy, tmp_path, seed, ending):
     groceries, fuel, *_ = ids(noisy)
-    goals = {str(groceries): "f1", str(fuel): "größer, 日本"}
+    goals = {str(groceries): "f1", str(fuel): "cost:1:2.5"}
     one = threshold_versions.save(noisy, at_random(noisy, seed), goals=goals)
     path = tmp_path / f"mine.{ending}"
     assert threshold_versions.export_file(noisy, path)["threshold_version_id"] == one
@@ -526,7 +526,10 @@ BAD = {
         for each in (-0.01, 1.01, float("nan"), float("inf"), "0.5", None, True, [], 10**40)
     ],
     "no threshold": [{"labels": [{"label": "fuel"}]}],
-    "goal": [{"labels": [{"label": "fuel", "threshold": 0.5, "goal": each}]} for each in (1, ["f1"], True)],
+    "goal": [
+        {"labels": [{"label": "fuel", "threshold": 0.5, "goal": each}]}
+        for each in (1, ["f1"], True, "the best", "x" * 3000, "cost:" + "9" * 400 + ":1")
+    ],
     "twice": [{"labels": entries(("fuel", 0.5), ("rent", 0.1), ("  FUEL ", 0.5))}],
     "unknown": [{"labels": entries(("tesco", 0.5), ("\ud800", 0.1))}],
 }
@@ -710,3 +713,48 @@ def test_a_store_without_transactions_has_versions_that_were_measured_on_nothing
     metrics = threshold_versions.history(fresh)[0].metrics
     assert (metrics["n_transactions"], metrics["micro"]["f1"], metrics["macro"]["f1"]) == (0, None, None)
     fresh.close()
+
+
+def test_only_what_was_seen_is_saved(noisy):
+    run_id = noisy.view().tagging.run_id
+    tuning.move(noisy, run_id, {1: 0.9})
+    tuning.move(noisy, run_id, {2: 0.1})  # in another window
+    for seen in (Seen(AS_TRAINED, {1: 0.9}), Seen(AS_TRAINED, {1: 0.9, 2: 0.2}), Seen(7, {1: 0.9, 2: 0.1})):
+        with pytest.raises(MovedMeanwhileError):
+            threshold_versions.save_draft(noisy, run_id=run_id, seen=seen)
+    assert [version.id for version in threshold_versions.history(noisy)] == [AS_TRAINED]
+    assert tuning.panel(noisy).n_changed == 2, "nothing is let go"
+    saved = threshold_versions.save_draft(noisy, run_id=run_id, seen=Seen(AS_TRAINED, {1: 0.9, 2: 0.1}))
+    assert saved["changed"] == 2
+
+
+def test_what_was_seen_of_a_run_that_is_not_in_use_any_more_is_not_saved(noisy):
+    run_id = noisy.view().tagging.run_id
+    tuning.move(noisy, run_id, {1: 0.9})
+    add_scored_run(noisy, np.zeros(noisy.view().truth.y_true.shape, dtype=bool), promote=True)
+    assert noisy.view().tagging.run_id != run_id
+    with pytest.raises(MovedMeanwhileError, match="Another run"):
+        threshold_versions.save_draft(noisy, run_id=run_id, seen=Seen(AS_TRAINED, {1: 0.9}))
+    assert [version.id for version in threshold_versions.history(noisy, run_id)] == [AS_TRAINED]
+
+
+def test_saving_what_does_not_differ_makes_no_version(noisy):
+    run_id = noisy.view().tagging.run_id
+    tuning.move(noisy, run_id, {1: FIRST[0]})
+    assert threshold_versions.save_draft(noisy) == {"run_id": run_id, "threshold_version_id": AS_TRAINED, "changed": 0}
+    tuning.move(noisy, run_id, {1: 0.9})
+    first = threshold_versions.save_draft(noisy)["threshold_version_id"]
+    assert threshold_versions.save_draft(noisy, note="again") == {
+        "run_id": run_id,
+        "threshold_version_id": first,
+        "changed": 0,
+    }
+    assert [version.id for version in threshold_versions.history(noisy)] == [first, AS_TRAINED]
+
+
+def test_a_note_that_is_too_long_is_refused_and_the_draft_stays(noisy):
+    tuning.move(noisy, noisy.view().tagging.run_id, {1: 0.9})
+    with pytest.raises(SettingError, match="501 characters"):
+        threshold_versions.save_draft(noisy, note="n" * 501)
+    assert tuning.panel(noisy).n_changed == 1
+    threshold_versions.save_draft(noisy, note="n" * 500)
