@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def test_a_version_is_used_again_compared_and_downloaded(
     assert store.view().tagging.threshold_version_id == 1
 
     slider.press("ArrowRight")
-    expect(page.get_by_text("1 moved", exact=True)).to_be_visible(timeout=SLOW)
+    expect(page.locator(".status")).to_have_text(re.compile(r"^1 moved.* transactions?"), timeout=SLOW)
     dialog = page.get_by_role("dialog")
     for answer, version, stands_at in (("Cancel", 1, "0.901"), ("Use version 2", 2, "0.25")):
         rows.first.get_by_role("button", name="Use again").click()
@@ -56,7 +57,7 @@ def test_a_version_is_used_again_compared_and_downloaded(
         expect(dialog).to_have_count(0, timeout=SLOW)
         expect(slider).to_have_value(stands_at, timeout=SLOW)
         assert store.view().tagging.threshold_version_id == version
-    expect(page.get_by_text("Version 2 is in use.")).to_be_visible(timeout=SLOW)
+    expect(page.locator(".status")).to_have_text("All savedVersion 2 is in use.", timeout=SLOW)
     rows.nth(1).get_by_role("button", name="Use again").click()
     expect(slider).to_have_value("0.9", timeout=SLOW)
     expect(dialog).to_have_count(0)
