@@ -15,7 +15,7 @@ from tagger.services.evidence import Evidence
 from tagger.services.reach import Moved, Reach
 from tagger.services.view import Columns, View
 
-GROUPS = 100  # of each kind in the list, unless more are asked for; the counts are always of all
+GROUPS = 50  # of each kind in the list, unless more are asked for; the counts are always of all
 
 Kind = Literal["open", "right", "wrong"]
 
