@@ -16,6 +16,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import tagger  # noqa: F401  before numpy: it says how numpy is to sort here
+
 RESULTS = Path(__file__).parent / "results"
 
 
