@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
@@ -88,11 +88,13 @@ class Seen:
     Attributes
     ----------
     version : the one in use.
-    moved : by label id, the thresholds that differ from it.
+    moved : by label id, the thresholds that differ from it; None where the label's goal was still to be solved.
+    goals : by label id, those that differ from the version's.
     """
 
     version: int
-    moved: Mapping[int, float]
+    moved: Mapping[int, float | None]
+    goals: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,12 +155,20 @@ def save(
     return version
 
 
-def save_draft(store: Store, *, note: str = "", run_id: str | None = None, seen: Seen | None = None) -> dict[str, Any]:
+def save_draft(
+    store: Store,
+    *,
+    note: str = "",
+    run_id: str | None = None,
+    seen: Seen | None = None,
+    step: str | None = None,
+) -> dict[str, Any]:
     """Save what was moved, and the goals that were given, as a new version; the one in use where nothing differs.
 
     Parameters
     ----------
     seen : what is to be saved. Without it, whatever the draft holds.
+    step : an id that the caller chose; a step that was taken before is not taken again.
 
     Raises
     ------
@@ -172,11 +182,13 @@ def save_draft(store: Store, *, note: str = "", run_id: str | None = None, seen:
         before = _thresholds(run.bundle, standing)
         moved = _by_column(run, {int(label_id): value for label_id, value in draft.items()})
         moved = {column: value for column, value in moved.items() if value != before[column]}
-        if seen is not None:
-            _check_seen(connection, run, moved, seen)
         saved = _goals(standing)
-        goals = _chosen(saved | runs.draft_goals(connection, run.bundle.run_id, store.settings.author))
-        if moved or goals != saved:
+        given = runs.draft_goals(connection, run.bundle.run_id, store.settings.author)
+        goals = _chosen(saved | given)
+        is_new = step is None or runs.take_step(connection, step, at=now())
+        if is_new and seen is not None:
+            _check_seen(connection, run, _as_seen(run, standing, moved, given), seen)
+        if is_new and (moved or goals != saved):
             version, n_changed = _add(connection, run, standing, moved, note=note, goals=goals)
         else:
             version, n_changed = AS_TRAINED if standing is None else standing.id, 0
@@ -459,13 +471,32 @@ def _run(store: Store, run_id: str | None) -> _Run:
     return _Run(store, view, bundle, board(store, view, bundle), store.label_columns(bundle, view.labels))
 
 
-def _check_seen(connection: Connection, run: _Run, moved: Mapping[int, float], seen: Seen) -> None:
+def _check_seen(connection: Connection, run: _Run, draft: Seen, seen: Seen) -> None:
     if runs.current(connection).run_id != run.bundle.run_id:
         raise MovedMeanwhileError("Another run is in use by now. Nothing was saved.")
-    standing = runs.standing(connection, run.bundle.run_id)
-    version = AS_TRAINED if standing is None else standing.id
-    if seen.version != version or _by_column(run, seen.moved) != moved:
+    unsolved = {label_id for label_id, value in seen.moved.items() if value is None}
+    solved, there = (
+        {label_id: value for label_id, value in each.moved.items() if label_id not in unsolved}
+        for each in (seen, draft)
+    )
+    if seen.version != draft.version or solved != there or seen.goals != draft.goals:
         raise MovedMeanwhileError("Sliders were moved or saved in another window meanwhile. Nothing was saved.")
+
+
+def _as_seen(
+    run: _Run, standing: ThresholdVersion | None, moved: Mapping[int, float], given: Mapping[str, str]
+) -> Seen:
+    """A draft, thresholds by column and goals by label id as text, as a person sees it."""
+    saved = readable(_goals(standing))
+    thresholds, goals = {}, {}
+    for label, column in zip(run.view.labels, run.columns, strict=True):
+        if column in moved:
+            thresholds[label.id] = moved[column]
+        before = saved.get(str(label.id), RECOMMENDED)
+        goal = given.get(str(label.id), before)
+        if column >= 0 and goal != before:
+            goals[label.id] = goal
+    return Seen(AS_TRAINED if standing is None else standing.id, thresholds, goals)
 
 
 def _by_column(run: _Run, thresholds: Mapping[int, float]) -> dict[int, float]:

@@ -22,7 +22,7 @@ from tagger.services.evidence import gather, measured_on
 from tagger.services.flips import Flips
 from tagger.services.reach import Reach, Shown
 from tagger.services.scores import described
-from tagger.services.store import Store
+from tagger.services.store import Store, now
 from tagger.services.threshold_versions import check, in_use
 from tagger.services.view import View
 from tagger.storage import runs
@@ -188,7 +188,12 @@ def flips(
 
 
 def move(
-    store: Store, run_id: str, thresholds: Mapping[int, float], goals: Mapping[int, str] = MappingProxyType({})
+    store: Store,
+    run_id: str,
+    thresholds: Mapping[int, float],
+    goals: Mapping[int, str] = MappingProxyType({}),
+    *,
+    step: str | None = None,
 ) -> None:
     """Remember where moved sliders stand and what they are to reach, so that a reload or another page loses nothing.
 
@@ -197,6 +202,7 @@ def move(
     Parameters
     ----------
     thresholds, goals : by label id
+    step : an id that the caller chose; a step that was taken before is not taken again.
 
     Raises
     ------
@@ -219,6 +225,8 @@ def move(
                 moved[label_id] = solution.threshold
     author = store.settings.author
     with store.db.write() as connection:
+        if step is not None and not runs.take_step(connection, step, at=now()):
+            return
         draft = runs.draft(connection, run_id, author) | {str(key): value for key, value in moved.items()}
         given = runs.draft_goals(connection, run_id, author) | {str(key): goal for key, goal in goals.items()}
         runs.set_draft(connection, run_id, author, draft, given)

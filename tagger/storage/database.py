@@ -19,7 +19,7 @@ from tagger.storage.schema import facts, revisions
 __all__ = ["Connection", "Database", "inserted_id", "migrate"]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0006"  # the newest migration, so that a database that is there already needs no Alembic to open
+HEAD = "0007"  # the newest migration, so that a database that is there already needs no Alembic to open
 
 
 class Database:

@@ -517,6 +517,16 @@ def set_draft(
         )
 
 
+def take_step(connection: Connection, step: str, *, at: datetime) -> bool:
+    """Remember a step at the sliders; False where it was taken before."""
+    # Asked under the write lock: another tab may be sending the same step.
+    table = schema.threshold_steps
+    if connection.execute(select(table.c.id).where(table.c.id == step)).first() is not None:
+        return False
+    connection.execute(insert(table).values(id=step, at=at))
+    return True
+
+
 def _plain(tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
 

@@ -195,6 +195,14 @@ drafts = Table(
     Column("goals", JSON),
 )
 
+# What was done at the sliders, by an id that the caller chose, so that sending it twice is harmless.
+threshold_steps = Table(
+    "threshold_steps",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("at", DateTime, nullable=False),
+)
+
 jobs = Table(
     "jobs",
     metadata,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
 import streamlit as st
 
+from tagger.errors import TaggerError
 from tagger.learning.bootstrap import PRFIntervals
 from tagger.learning.metrics import LabelScore
 from tagger.services import review, threshold_versions, tuning
@@ -19,7 +20,6 @@ from tagger.storage.runs import STARTER
 from tagger.ui.components.flip_list import FlipRow, flip_list, wanted
 from tagger.ui.components.operations import Operation, Outcome
 from tagger.ui.components.threshold_panel import (
-    Action,
     Everywhere,
     HeldOutTotals,
     LabelCurve,
@@ -27,9 +27,10 @@ from tagger.ui.components.threshold_panel import (
     PanelState,
     Ranges,
     Scores,
+    Step,
     threshold_panel,
 )
-from tagger.ui.messages import callback, escape
+from tagger.ui.messages import escape
 from tagger.ui.session import Session
 from tagger.ui.widgets import GET_STARTED, empty
 
@@ -43,26 +44,33 @@ def sliders(session: Session, panel: Panel, flips: Flips) -> None:
         lambda: _curves(panel),
         lambda: _state(panel, flips),
         key="panel",
-        on_actions=_acting(session, panel),
+        on_steps=partial(_take, session, panel),
     )
 
 
-def _acting(session: Session, panel: Panel) -> Callable[[Sequence[Action]], None]:
-    known = {str(each.label.id) for each in panel.labels}
+def _take(session: Session, panel: Panel, steps: Sequence[Step]) -> Outcome:
+    """Store what was done, each step for itself: one that is refused takes no other with it."""
+    known = {each.label.id for each in panel.labels}
 
-    def of_known(part: Mapping[str, T]) -> dict[int, T]:
-        return {int(label_id): value for label_id, value in part.items() if label_id in known}
+    def of_known(part: Mapping[int, T]) -> dict[int, T]:
+        return {label_id: value for label_id, value in part.items() if label_id in known}
 
-    def act(actions: Sequence[Action]) -> None:
-        for action in actions:
-            if action["set"] or action["goals"]:
-                tuning.move(session.store, panel.run_id, of_known(action["set"]), of_known(action["goals"]))
-            asked = action["save"]
-            if asked is not None:
-                seen = Seen(asked["version"], of_known(asked["set"]))
-                threshold_versions.save_draft(session.store, note=asked["note"], run_id=panel.run_id, seen=seen)
-
-    return callback(act)
+    done, failed = [], {}
+    for step in steps:
+        try:
+            if step.save is None:
+                tuning.move(
+                    session.store, panel.run_id, of_known(step.thresholds), of_known(step.goals), step=step.operation
+                )
+            else:
+                seen = Seen(step.save.version, of_known(step.save.thresholds), of_known(step.save.goals))
+                threshold_versions.save_draft(
+                    session.store, note=step.save.note, run_id=panel.run_id, seen=seen, step=step.operation
+                )
+            done.append(step.operation)
+        except TaggerError as error:
+            failed[step.operation] = f"{error} {error.hint}".strip()
+    return Outcome(done, failed)
 
 
 def _curves(panel: Panel) -> list[LabelCurve]:

@@ -36,7 +36,32 @@ def test_each_goal_moves_its_slider_to_where_python_reaches_it(open_panel):
         held_out = {"precision>=": "precision 0.400", "recall>=": "recall 0.600"}.get(option, "F1 0.500")
         expect(one.locator(".held-out")).to_have_text(f"held out: {held_out}")
     one.locator("input[type=range]").press("PageUp")
-    expect(one.locator(".held-out")).to_have_text("moved by hand")
+    expect(one.locator(".held-out")).to_have_text("off its goal")
+
+
+def test_a_number_that_means_nothing_stays_beside_what_is_wrong_with_it(open_panel):
+    page = open_panel()
+    one = card(page, 0)
+    one.get_by_label("Goal for groceries").select_option("precision>=")
+    _given(page, "precision>=0.9")
+    number, problem = one.get_by_label("precision", exact=True), one.locator(".problem")
+    number.fill("1.7")
+    number.press("Tab")
+    expect(problem).to_have_text("A number, 0 to 1")
+    card(page, 3).locator("input[type=range]").press("Home")
+    expect_server(page, commits=2)
+    expect(number).to_have_value("1.7")
+    expect(problem).to_be_visible()
+    number.fill("0.7")
+    number.press("Tab")
+    _given(page, "precision>=0.7")
+    expect(problem).to_be_hidden()
+    number.fill("1.7")
+    number.press("Tab")
+    expect(problem).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(number).to_have_value("0.9")
+    expect(problem).to_be_hidden()
 
 
 def test_goal_and_saved_are_one_press_away(open_panel, frames_sent):

@@ -8,9 +8,9 @@ from panels import card, move
 from playwright.sync_api import expect
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", [320, 390, 1024, 1280])
 def test_no_card_changes_size_or_place_while_a_slider_moves(open_panel, width):
-    page = open_panel(width)
+    page = open_panel(width, labels=34, rows=23_180)  # numbers of six figures
     boxes = """() => {
         const found = [];
         const walk = (root) => root.querySelectorAll("*").forEach((one) => {

@@ -146,12 +146,12 @@ def test_the_bar_counts_live_what_saving_would_change(open_panel):
         wrong += int(((was != will) & (will != label.truth)).sum())
     tags = f"+{gained:,} \u2212{lost:,} tags"
     verdicts = f" \u00b7 verdicts: {right} for, {wrong} against"
-    expect(status).to_have_text(f"2 moved{tags}{verdicts}")
+    expect(status).to_have_text(f"2 unsaved{tags}{verdicts}")
     card(page, 3).locator("input[type=range]").press("ArrowRight")
     card(page, 3).locator("input[type=range]").press("ArrowLeft")
     expect_server(page, commits=1)
     # How many transactions these are, Python counts.
-    expect(status).to_have_text(f"2 moved{tags} in {app.N_CHANGING} transactions{verdicts}")
+    expect(status).to_have_text(f"2 unsaved{tags} in {app.N_CHANGING} transactions{verdicts}")
 
 
 def test_the_keyboard_stays_near_a_button_that_cannot_be_used_any_more(open_panel):

@@ -46,7 +46,7 @@ def test_a_version_is_used_again_compared_and_downloaded(
     assert store.view().tagging.threshold_version_id == 1
 
     slider.press("ArrowRight")
-    expect(page.locator(".status")).to_have_text(re.compile(r"^1 moved.* transactions?"), timeout=SLOW)
+    expect(page.locator(".status")).to_have_text(re.compile(r"^1 unsaved.* transactions?"), timeout=SLOW)
     dialog = page.get_by_role("dialog")
     for answer, version, stands_at in (("Cancel", 1, "0.901"), ("Use version 2", 2, "0.25")):
         rows.first.get_by_role("button", name="Use again").click()

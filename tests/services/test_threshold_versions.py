@@ -728,6 +728,54 @@ def test_only_what_was_seen_is_saved(noisy):
     assert saved["changed"] == 2
 
 
+def test_goals_that_were_not_seen_are_not_saved(noisy):
+    run_id = noisy.view().tagging.run_id
+    tuning.move(noisy, run_id, {1: 0.9}, {1: "f1"})
+    for goals in ({}, {1: "f2"}, {1: "f1", 2: "f1"}):
+        with pytest.raises(MovedMeanwhileError):
+            threshold_versions.save_draft(noisy, run_id=run_id, seen=Seen(AS_TRAINED, {1: 0.9}, goals))
+    assert (
+        threshold_versions.save_draft(noisy, run_id=run_id, seen=Seen(AS_TRAINED, {1: 0.9}, {1: "f1"}))["changed"] == 1
+    )
+
+
+def test_what_a_goal_still_had_to_solve_is_saved_where_it_leads(noisy):
+    run_id = noisy.view().tagging.run_id
+    tuning.move(noisy, run_id, {2: 0.9}, {1: "fixed:0.75"})
+    with pytest.raises(MovedMeanwhileError):  # another label's slider was moved unseen
+        threshold_versions.save_draft(noisy, run_id=run_id, seen=Seen(AS_TRAINED, {1: None}, {1: "fixed:0.75"}))
+    with pytest.raises(MovedMeanwhileError):  # its goal is another by now
+        threshold_versions.save_draft(noisy, run_id=run_id, seen=Seen(AS_TRAINED, {1: None, 2: 0.9}, {1: "f1"}))
+    seen = Seen(AS_TRAINED, {1: None, 2: 0.9}, {1: "fixed:0.75"})
+    assert threshold_versions.save_draft(noisy, run_id=run_id, seen=seen)["changed"] == 2
+    assert threshold_versions.history(noisy)[0].thresholds[:2] == (0.75, 0.9)
+
+
+def test_a_step_that_was_taken_is_not_taken_again(noisy):
+    run_id = noisy.view().tagging.run_id
+    for _ in range(2):
+        tuning.move(noisy, run_id, {1: 0.9}, step="a")
+    seen = Seen(AS_TRAINED, {1: 0.9})
+    first = threshold_versions.save_draft(noisy, run_id=run_id, seen=seen, step="b")
+    tuning.move(noisy, run_id, {1: 0.1}, step="a")
+    assert tuning.panel(noisy).n_changed == 0
+    again = threshold_versions.save_draft(noisy, run_id=run_id, seen=seen, step="b")
+    assert again == first | {"changed": 0}
+    assert len(threshold_versions.history(noisy)) == 2
+
+
+def test_a_step_that_was_refused_can_be_taken_later(noisy):
+    run_id = noisy.view().tagging.run_id
+    tuning.move(noisy, run_id, {1: 0.9})
+    with pytest.raises(MovedMeanwhileError):
+        threshold_versions.save_draft(noisy, run_id=run_id, seen=Seen(AS_TRAINED, {}), step="a")
+    with pytest.raises(SettingError):
+        tuning.move(noisy, run_id, {1: 2.0}, step="b")
+    tuning.move(noisy, run_id, {2: 0.2}, step="b")
+    seen = Seen(AS_TRAINED, {1: 0.9, 2: 0.2})
+    assert threshold_versions.save_draft(noisy, run_id=run_id, seen=seen, step="a")["changed"] == 2
+
+
 def test_what_was_seen_of_a_run_that_is_not_in_use_any_more_is_not_saved(noisy):
     run_id = noisy.view().tagging.run_id
     tuning.move(noisy, run_id, {1: 0.9})

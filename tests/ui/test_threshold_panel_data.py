@@ -13,8 +13,10 @@ from tagger.ui.components.threshold_panel import (
     LabelState,
     PanelState,
     Ranges,
+    Save,
+    Step,
     pack_curves,
-    read_actions,
+    read_step,
     state_data,
 )
 
@@ -80,9 +82,9 @@ def test_the_state_names_where_sliders_stand():
     label = LabelState(
         7, "café", "green", 0.5, 0.4, goal="f1", target=0.25, interval=Ranges(f1=(0.1, 0.2)), held_out=None
     )
-    data = state_data(a_state(label), key="panel", digest="d", number=3, handled=["a"])
+    data = state_data(a_state(label), key="panel", digest="d", number=3, answered={"acknowledged": ["a"], "failed": {}})
     assert json.loads(json.dumps(data)) == data | {"labels": json.loads(json.dumps(data["labels"]))}
-    assert (data["digest"], data["number"], data["handled"], data["nRows"]) == ("d", 3, ["a"], 12)
+    assert (data["digest"], data["number"], data["acknowledged"], data["nRows"]) == ("d", 3, ["a"], 12)
     assert data["shown"] == {"tags": 5, "untagged": 3}
     (sent,) = data["labels"]
     assert (sent["name"], sent["threshold"], sent["saved"], sent["goal"], sent["target"]) == (
@@ -97,30 +99,26 @@ def test_the_state_names_where_sliders_stand():
 
 def test_a_threshold_that_means_nothing_and_a_label_twice_are_refused():
     with pytest.raises(ValueError, match="outside 0 to 1"):
-        state_data(a_state(LabelState(7, "a", "red", 1.5, 0.5)), key="k", digest="d", number=1, handled=[])
+        state_data(a_state(LabelState(7, "a", "red", 1.5, 0.5)), key="k", digest="d", number=1, answered={})
     twice = [LabelState(7, name, "red", 0.5, 0.5) for name in "ab"]
     with pytest.raises(ValueError, match="share an id"):
-        state_data(a_state(*twice), key="k", digest="d", number=1, handled=[])
+        state_data(a_state(*twice), key="k", digest="d", number=1, answered={})
 
 
 def test_what_a_browser_sends_is_taken_apart_before_it_is_believed():
     sent = [
-        {"id": "a", "set": {"7": 0.5, "8": 1, "9": 1.5, "10": "0.5", "x": 0.5, "11": True, "12": None}},
-        {"id": "b", "goals": {"7": "f1", "8": 3, "y": "f1"}, "set": []},
-        {"id": "c", "save": {"note": "n" * 501, "version": 3, "set": {"7": 0.5, "8": 2}}},
-        {"id": "d", "save": "a note", "set": {"9" * 5000: 0.5}},
-        {"id": "e", "save": {"note": "a note", "version": "3"}},
-        {"set": {"7": 0.5}},
-        {"id": 3, "set": {"7": 0.5}},
-        "nonsense",
-        None,
+        {"operation": "a", "set": {"7": 0.5, "8": 1, "9": 1.5, "10": "0.5", "x": 0.5, "11": True, "12": None}},
+        {"operation": "b", "goals": {"7": "f1", "8": 3, "y": "f1"}, "set": []},
+        {"operation": "c", "save": {"note": "n" * 501, "version": 3, "set": {"7": 0.5, "8": 2, "9": None}}},
+        {"operation": "d", "save": "a note", "set": {"9" * 5000: 0.5}},
+        {"operation": "e", "save": {"note": "a note", "version": "3"}},
+        {"operation": "f", "save": {"note": "", "version": 0, "goals": {"7": "f1", "8": None}}},
     ]
-    assert read_actions({"actions": sent}) == [
-        {"id": "a", "set": {"7": 0.5, "8": 1.0}, "goals": {}, "save": None},
-        {"id": "b", "set": {}, "goals": {"7": "f1"}, "save": None},
-        {"id": "c", "set": {}, "goals": {}, "save": {"note": "n" * 500, "version": 3, "set": {"7": 0.5}}},
-        {"id": "d", "set": {}, "goals": {}, "save": None},
-        {"id": "e", "set": {}, "goals": {}, "save": None},
+    assert [read_step(each) for each in sent] == [
+        Step("a", {7: 0.5, 8: 1.0}, {}),
+        Step("b", {}, {7: "f1"}),
+        Step("c", {}, {}, Save("n" * 500, 3, {7: 0.5, 9: None}, {})),
+        Step("d", {}, {}),
+        Step("e", {}, {}),
+        Step("f", {}, {}, Save("", 0, {}, {7: "f1"})),
     ]
-    for nothing in (None, {}, {"actions": None}, {"actions": {"id": "a"}}, [sent]):
-        assert read_actions(nothing) == []

@@ -28,6 +28,10 @@ class Outbox {
     if (this.pending.length) this.send();
   }
 
+  holds(id) {
+    return this.pending.some((step) => step[this.field] === id);
+  }
+
   get isLate() {
     return this.attempt > 0;
   }

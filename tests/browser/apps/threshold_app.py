@@ -15,6 +15,7 @@ from tagger.learning.calibration import calibration
 from tagger.learning.goals import AtMostPerMonth, BestF, Solution, parse_goal
 from tagger.learning.step_curve import StepCurve, least_float32, step_curves
 from tagger.learning.uncertainty import Uncertainty
+from tagger.ui.components.operations import Outcome
 from tagger.ui.components.threshold_panel import (
     Everywhere,
     HeldOutTotals,
@@ -23,6 +24,7 @@ from tagger.ui.components.threshold_panel import (
     PanelState,
     Ranges,
     Scores,
+    Step,
     threshold_panel,
 )
 
@@ -237,23 +239,27 @@ def main() -> None:
         state.saved_thresholds = {label.id: label.saved for label in state.labels}
         state.draft, state.goals, state.saved_goals = dict(state.saved_thresholds), {}, {}
         state.runs = state.commits = 0
-        state.notes = []
+        state.notes, state.taken = [], set()
     state.runs += 1
     by_id = {label.id: label for label in state.labels}
 
-    def act(actions: list) -> None:
-        for action in actions:
+    def take(steps: list[Step]) -> Outcome:
+        for step in steps:
+            if step.operation in state.taken:
+                continue
+            state.taken.add(step.operation)
             state.commits += 1
-            thresholds = {int(number): value for number, value in action["set"].items()}
-            for number, goal in action["goals"].items():
-                state.goals[int(number)] = goal
-                solution = by_id[int(number)].solve(goal)
+            thresholds = dict(step.thresholds)
+            for number, goal in step.goals.items():
+                state.goals[number] = goal
+                solution = by_id[number].solve(goal)
                 if solution is not None:
-                    thresholds.setdefault(int(number), solution.threshold)
+                    thresholds.setdefault(number, solution.threshold)
             state.draft |= thresholds
-            if action["save"] is not None:
+            if step.save is not None:
                 state.saved_thresholds, state.saved_goals = dict(state.draft), dict(state.goals)
-                state.notes.append(action["save"]["note"])
+                state.notes.append(step.save.note)
+        return Outcome([step.operation for step in steps])
 
     def discard() -> None:
         state.draft, state.goals = dict(state.saved_thresholds), dict(state.saved_goals)
@@ -272,7 +278,7 @@ def main() -> None:
             len(state.notes),
         ),
         key="panel",
-        on_actions=act,
+        on_steps=take,
     )
     st.button("Discard draft", on_click=discard)
     told = {name: state[name] for name in ("runs", "commits", "draft", "goals", "notes")}

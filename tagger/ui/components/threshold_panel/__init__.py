@@ -13,9 +13,8 @@ import math
 import re
 import struct
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ import streamlit as st
 
 from tagger.learning.calibration import Bin
 from tagger.ui.components import BASE_STYLE, OUTBOX
+from tagger.ui.components.operations import Operation, Outcome, answer, catch_up, receive
 
 _HERE = Path(__file__).parent
 # One module in several files: each uses what the ones before it define.
@@ -44,7 +44,6 @@ _LABEL_ID = re.compile(r"[0-9]{1,18}")
 NOTE_LENGTH = 500  # characters, as in the field
 
 Ends = tuple[float, float]
-Action = Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,6 +174,36 @@ class PanelState:
     n_changing: int = 0
 
 
+@dataclass(frozen=True)
+class Save:
+    """Save everything up to here, if it is what the person saw.
+
+    Attributes
+    ----------
+    version : the one in use.
+    thresholds : by label id, those that differ from it; None where Python was still to solve the label's goal.
+    goals : by label id, those that differ from the version's.
+    """
+
+    note: str
+    version: int
+    thresholds: Mapping[int, float | None]
+    goals: Mapping[int, str]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a person did at once: sliders moved and goals given, by label id, or all of it saved.
+
+    Labels with a goal and no threshold go where they reach it.
+    """
+
+    operation: str
+    thresholds: Mapping[int, float]
+    goals: Mapping[int, str]
+    save: Save | None = None
+
+
 @dataclass
 class _Memory:
     """What a tab's browser was sent under one key."""
@@ -185,44 +214,23 @@ class _Memory:
     number: int = 0
 
 
-class _Handled:
-    """The last steps that were handled, by id. A reloaded tab sends again what it saw no answer to."""
-
-    def __init__(self, at_most: int) -> None:
-        self._at_most = at_most
-        self._ids: dict[str, None] = {}  # in the order in which they came
-
-    def __contains__(self, step: str) -> bool:
-        return step in self._ids
-
-    def add(self, steps: Iterable[str]) -> None:
-        self._ids |= dict.fromkeys(steps)
-        for step in list(islice(self._ids, max(0, len(self._ids) - self._at_most))):
-            self._ids.pop(step, None)
-
-
-_handled = _Handled(at_most=10_000)
-
-
 def threshold_panel(
     made_from: tuple[object, ...],
     curves: Callable[[], Sequence[LabelCurve]],
     state: Callable[[], PanelState],
     *,
     key: str,
-    on_actions: Callable[[Sequence[Action]], None],
+    on_steps: Callable[[Sequence[Step]], Outcome],
 ) -> None:
     """Show the panel; numbers move while a slider is dragged, and release commits.
 
     Parameters
     ----------
     made_from : what the curves were made from. As long as these are the same objects, the browser keeps what it has.
-    curves, state : asked for what to draw, after `on_actions` has run.
+    curves, state : asked for what to draw, after `on_steps` has run.
     key : the component's key; two panels on a page need two.
-    on_actions : called with what a person did, each step once, before the page runs again. A step has `set`, thresholds
-        by label id as text, or `goals`, texts by label id as text, or both: then the thresholds are given as well. Its
-        `save` is None, or asks to save everything up to it: a `note`, and what the person saw, the `version` in use and
-        the thresholds that differ from it (`set`, by label id as text).
+    on_steps : called with what a person did, before the page runs again. Steps taken before come again until the
+        browser has seen their answer: take each once, acknowledge it every time.
 
     Raises
     ------
@@ -232,54 +240,46 @@ def threshold_panel(
     """
     memory = _memory(made_from, curves, key)
 
-    def receive() -> None:
-        _deliver(st.session_state.get(key), on_actions)
+    def take(sent: Sequence[Operation]) -> Outcome:
+        return on_steps([read_step(each) for each in sent])
 
-    result = _mount(key=key, data=memory.body, on_actions_change=receive)
-    # After a lost connection a new session starts with the browser's old state, and Streamlit calls no callback.
-    if _deliver(result, on_actions):
-        st.rerun()
+    result = _mount(key=key, data=memory.body, on_operations_change=lambda: receive(key, take))
+    catch_up(result, key, take)
     memory.number += 1
-    answered = [action["id"] for action in read_actions(result)]
     _mount_news(
         key=f"{key}:news",
-        data=state_data(state(), key=key, digest=memory.digest, number=memory.number, handled=answered),
+        data=state_data(state(), key=key, digest=memory.digest, number=memory.number, answered=answer(key)),
     )
 
 
-def read_actions(state: object) -> list[dict[str, Any]]:
-    """What the browser sent, in the order of the steps, without what has no id to answer it by or no sense.
-
-    It comes from a browser, so anything may be in it.
-    """
-    entries = state.get("actions") if isinstance(state, Mapping) else None
-    return [
-        {
-            "id": entry["id"],
-            "set": {name: float(value) for name, value in _part(entry, "set") if _is_share(value)},
-            "goals": {name: value for name, value in _part(entry, "goals") if isinstance(value, str)},
-            "save": _save(entry.get("save")),
-        }
-        for entry in (entries if isinstance(entries, list) else [])
-        if isinstance(entry, Mapping) and isinstance(entry.get("id"), str)
-    ]
+def read_step(sent: Operation) -> Step:
+    """What of a step can be believed. It comes from a browser, so anything may be in it."""
+    return Step(str(sent["operation"]), _thresholds(sent), _goals(sent), _save(sent.get("save")))
 
 
-def _save(asked: object) -> dict[str, Any] | None:
+def _save(asked: object) -> Save | None:
     if (
         not isinstance(asked, Mapping)
         or type(asked.get("version")) is not int
         or not isinstance(asked.get("note"), str)
     ):
         return None
-    thresholds = {name: float(value) for name, value in _part(asked, "set") if _is_share(value)}
-    return {"note": asked["note"][:NOTE_LENGTH], "version": asked["version"], "set": thresholds}
+    unsolved = dict.fromkeys((label_id for label_id, value in _part(asked, "set") if value is None))
+    return Save(asked["note"][:NOTE_LENGTH], asked["version"], _thresholds(asked) | unsolved, _goals(asked))
 
 
-def _part(entry: Mapping[str, Any], name: str) -> list[tuple[str, Any]]:
+def _thresholds(entry: Mapping[str, Any]) -> dict[int, float]:
+    return {label_id: float(value) for label_id, value in _part(entry, "set") if _is_share(value)}
+
+
+def _goals(entry: Mapping[str, Any]) -> dict[int, str]:
+    return {label_id: value for label_id, value in _part(entry, "goals") if isinstance(value, str)}
+
+
+def _part(entry: Mapping[str, Any], name: str) -> list[tuple[int, Any]]:
     part = entry.get(name)
     return (
-        [(key, value) for key, value in part.items() if _LABEL_ID.fullmatch(str(key))]
+        [(int(key), value) for key, value in part.items() if _LABEL_ID.fullmatch(str(key))]
         if isinstance(part, Mapping)
         else []
     )
@@ -287,16 +287,6 @@ def _part(entry: Mapping[str, Any], name: str) -> list[tuple[str, Any]]:
 
 def _is_share(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
-
-
-def _deliver(state: object, on_actions: Callable[[Sequence[Action]], None]) -> bool:
-    """Hand on what was not handled yet; whether there was anything."""
-    new = [action for action in read_actions(state) if action["id"] not in _handled]
-    if new:
-        on_actions(new)
-        # Only after the callback returned: steps that it could not take are delivered again.
-        _handled.add(action["id"] for action in new)
-    return bool(new)
 
 
 def _memory(made_from: tuple[object, ...], curves: Callable[[], Sequence[LabelCurve]], key: str) -> _Memory:
@@ -354,8 +344,8 @@ def pack_curves(labels: Sequence[LabelCurve], *, key: str, digest: str) -> bytes
     return b"".join([struct.pack("<I", len(padded)), padded, *scores, *counts, *bands, *truths])
 
 
-def state_data(state: PanelState, *, key: str, digest: str, number: int, handled: Sequence[str]) -> dict[str, Any]:
-    """The state in the shape that the component reads (plain JSON types).
+def state_data(state: PanelState, *, key: str, digest: str, number: int, answered: Mapping[str, Any]) -> dict[str, Any]:
+    """The state in the shape that the component reads (plain JSON types), with what became of the last steps.
 
     Raises
     ------
@@ -372,7 +362,7 @@ def state_data(state: PanelState, *, key: str, digest: str, number: int, handled
         "key": key,
         "digest": digest,
         "number": number,
-        "handled": list(handled),
+        **answered,
         "measuredOn": state.measured_on,
         "nRows": state.n_rows,
         "shown": asdict(state.shown),

@@ -7,6 +7,7 @@ class Card {
     this.panel = panel;
     this.data = data;
     this.curve = data.curve;
+    this.isSolving = false; // Python is still to say where its goal leads
     this.chip = make("h3", "chip");
     this.element = make("li", "card", make("div", "head", this.chip));
   }
@@ -198,8 +199,8 @@ class Card {
   /** What its goal promised, on rows that had no part in it. */
   heldOutText(seen) {
     const { target, heldOut, goal, savedGoal } = this.label;
-    if (this.panel.comparing && goal !== savedGoal) return "";
-    if (target === null || seen !== target) return "moved by hand";
+    if (this.isSolving || (this.panel.comparing && goal !== savedGoal)) return "";
+    if (target === null || seen !== target) return "off its goal";
     const metric = METRICS.find((name) => goal.startsWith(`${name}>=`)) ?? "f1";
     return heldOut ? `held out: ${metric === "f1" ? "F1" : metric} ${show(heldOut[metric])}` : "";
   }

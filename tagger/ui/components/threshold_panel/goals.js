@@ -130,6 +130,9 @@ class GoalMenu {
   }
 
   set(text) {
+    if (text === this.given && !this.problem.hidden) return; // what was typed stays, beside what is wrong with it
+    this.given = text;
+    this.problem.hidden = true;
     const { goal, values } = readGoal(text);
     if (![...this.select.options].some((option) => option.value === goal.written)) this.option(goal.written, goal.title);
     if (this.select.value !== goal.written) this.select.value = goal.written;

@@ -27,11 +27,12 @@ class Panel {
   constructor(parent) {
     this.cards = [];
     this.state = null;
-    this.outbox = new Outbox("actions", "id", () => this.bar.update());
+    this.outbox = new Outbox("operations", "operation", () => this.bar.update());
     this.steps = []; // states that undo and redo go through
     this.step = -1;
     this.wanted = []; // cards that came near the view
     this.timer = 0;
+    this.refusal = ""; // why the last step was not taken
     this.comparing = false;
     this.view = "threshold";
     this.root = make("div", "base panel");
@@ -121,13 +122,21 @@ class Panel {
     const isFirst = this.state === null;
     let isHeld = false;
     const wasSaving = this.isSaving;
-    this.outbox.settle(new Set(state.handled));
+    const refused = Object.keys(state.failed).filter((id) => this.outbox.holds(id));
+    if (refused.length) this.refusal = state.failed[refused.at(-1)];
+    this.outbox.settle(new Set([...state.acknowledged, ...refused]));
+    this.bar.settle(state.acknowledged);
     this.state = state;
+    const { solving } = this;
     state.labels.forEach((label, index) => {
       const card = this.cards[index];
       let stands = label.threshold;
-      for (const action of this.outbox.pending) stands = action.set?.[label.id] ?? stands;
+      for (const step of this.outbox.pending) {
+        stands = step.set?.[label.id] ?? stands;
+        label.goal = step.goals?.[label.id] ?? label.goal;
+      }
       card.known = stands;
+      card.isSolving = solving.has(String(label.id));
       // A slider under a finger or a key is ahead of anything that Python knows.
       const ahead = !isFirst && this.dragged === card && (this.timer || card.slider.matches(":active"));
       isHeld ||= ahead;
@@ -144,9 +153,8 @@ class Panel {
     this.tools.describe(this.totals);
     this.top.hidden = this.bar.element.hidden = !this.cards.length;
     this.update();
-    if (wasSaving && !this.isSaving && !this.cards.some((card) => card.isOpen)) {
-      write(this.announce, `Saved: version ${count(state.version)} is in use.`);
-    }
+    if (refused.length) write(this.announce, this.refusal);
+    else if (wasSaving && !this.isSaving) write(this.announce, `Saved: version ${count(state.version)} is in use.`);
     this.root.dataset.state = String(state.number);
   }
 
@@ -181,11 +189,21 @@ class Panel {
 
   /** Every slider stands where Python counted last. */
   get isExact() {
-    return this.cards.every((card) => card.seen === card.label.threshold);
+    return this.cards.every((card) => card.seen === card.label.threshold && !card.isSolving);
   }
 
   get isSaving() {
-    return this.outbox.pending.some((action) => "save" in action);
+    return this.outbox.pending.some((step) => "save" in step);
+  }
+
+  /** The ids of labels that were given a goal which Python is still to solve: nobody here knows where they will stand. */
+  get solving() {
+    const found = new Set();
+    for (const { goals = {}, set = {} } of this.outbox.pending) {
+      for (const id of Object.keys(goals)) found.add(id);
+      for (const id of Object.keys(set)) found.delete(id);
+    }
+    return found;
   }
 
   /** Those whose goal has a value. */
@@ -262,35 +280,49 @@ class Panel {
     write(this.announce, cards.length === 1 ? `${cards[0].label.name} is as it was saved.` : "All tags are as they were saved.");
   }
 
-  /** Put cards to thresholds and goals, and send what differs as one step. */
+  /** Put cards to thresholds and goals, and send what differs as one step. Without a threshold the goal says where. */
   bring(there) {
     const set = {};
     const goals = {};
     for (const [card, [threshold, goal]] of there) {
       const { label } = card;
-      if (card.threshold === threshold && card.known === threshold && label.goal === goal) continue;
-      if (label.goal !== goal) goals[label.id] = label.goal = goal;
-      set[label.id] = card.threshold = card.known = threshold;
-      card.goal?.set(goal);
+      if (card.threshold === threshold && card.known === threshold && label.goal === goal && !card.isSolving) continue;
+      card.isSolving = threshold === null;
+      if (label.goal !== goal || card.isSolving) goals[label.id] = label.goal = goal;
+      if (!card.isSolving) set[label.id] = card.threshold = card.known = threshold;
+      if (card.chart) card.write();
       card.update();
     }
-    if (Object.keys(set).length) this.send({ set, goals });
+    if (Object.keys(goals).length || Object.keys(set).length) this.send({ set, goals });
     this.update();
   }
 
   giveGoals(pairs) {
     this.commit();
-    const goals = Object.fromEntries(pairs.map(([card, text]) => [card.label.id, text]));
-    this.send({ goals });
+    this.bring(new Map(pairs.map(([card, goal]) => [card, [null, goal]])));
+    this.record();
+    this.update();
     write(this.announce, pairs.length === 1 ? `${pairs[0][0].label.name} has a new goal.` : `${tags(pairs.length)} have a new goal.`);
   }
 
-  /** Python saves only what is seen here: another window may have moved sliders, too. */
+  /**
+   * Python saves only what is seen here: another window may have moved sliders, too. A label whose goal is still to be
+   * solved goes along without a threshold.
+   */
   save(note) {
     this.commit();
-    const moved = this.cards.filter((card) => card.changed).map((card) => [card.label.id, card.threshold]);
-    this.send({ save: { note, version: this.state.version, set: Object.fromEntries(moved) } });
+    const moved = this.cards.filter((card) => card.changed || card.isSolving);
+    const given = this.cards.filter(({ label }) => label.goal !== label.savedGoal);
+    const id = this.send({
+      save: {
+        note,
+        version: this.state.version,
+        set: Object.fromEntries(moved.map((card) => [card.label.id, card.isSolving ? null : card.threshold])),
+        goals: Object.fromEntries(given.map(({ label }) => [label.id, label.goal])),
+      },
+    });
     this.update();
+    return id;
   }
 
   shortcut(event) {
@@ -303,14 +335,20 @@ class Panel {
   // Undo and redo: every state that a person settled on, or that came from elsewhere
 
   record() {
-    const thresholds = this.cards.map((card) => card.threshold);
-    const goals = this.cards.map((card) => card.label.goal);
-    const labels = this.cards.map((card) => card.label.id).join();
-    const text = JSON.stringify([labels, thresholds, goals]);
+    const now = {
+      labels: this.cards.map((card) => card.label.id),
+      goals: this.cards.map((card) => card.label.goal),
+      thresholds: this.cards.map((card) => (card.isSolving ? null : card.threshold)),
+    };
     const last = this.steps[this.step];
-    if (last?.text === text) return;
-    if (last && last.labels !== labels) this.steps = [];
-    this.steps = [...this.steps.slice(Math.max(0, this.step + 2 - HISTORY), this.step + 1), { thresholds, goals, labels, text }];
+    const isSame = (name) => last[name].every((one, i) => one === now[name][i]) && last[name].length === now[name].length;
+    if (last && !isSame("labels")) this.steps = [];
+    else if (last && isSame("goals")) {
+      // Where a goal led is known by now.
+      last.thresholds = last.thresholds.map((threshold, i) => threshold ?? now.thresholds[i]);
+      if (isSame("thresholds")) return;
+    }
+    this.steps = [...this.steps.slice(Math.max(0, this.step + 2 - HISTORY), this.step + 1), now];
     this.step = this.steps.length - 1;
   }
 
@@ -346,6 +384,7 @@ class Panel {
     for (const card of this.cards) {
       if (card.threshold === card.known) continue;
       set[card.label.id] = card.known = card.threshold;
+      card.isSolving = false;
     }
     if (!Object.keys(set).length) return;
     this.record();
@@ -353,8 +392,9 @@ class Panel {
     this.update();
   }
 
-  send(action) {
-    this.outbox.add(action);
+  send(step) {
+    this.refusal = "";
+    return this.outbox.add(step);
   }
 
   dispose() {

@@ -28,8 +28,14 @@ class SaveBar {
   }
 
   save() {
-    this.panel.save(this.note.value);
-    this.note.value = "";
+    this.saving = { id: this.panel.save(this.note.value), note: this.note.value };
+  }
+
+  /** What was saved needs its note no more; one that is written meanwhile is for the next. */
+  settle(acknowledged) {
+    if (!acknowledged.includes(this.saving?.id)) return;
+    if (this.note.value === this.saving.note) this.note.value = "";
+    this.saving = null;
   }
 
   update() {
@@ -37,7 +43,7 @@ class SaveBar {
     const { cards, comparing, isSaving } = panel;
     const nMoved = cards.filter((card) => card.changed).length;
     const isOpen = cards.some((card) => card.isOpen);
-    this.element.dataset.state = panel.outbox.isLate ? "late" : isSaving ? "saving" : isOpen ? "open" : "saved";
+    this.element.dataset.state = panel.outbox.isLate ? "late" : panel.refusal ? "refused" : isSaving ? "saving" : isOpen ? "open" : "saved";
     this.say(nMoved, isOpen);
     disable(this.undoButton, comparing || panel.step <= 0, this.redoButton);
     disable(this.redoButton, comparing || panel.step >= panel.steps.length - 1, this.undoButton);
@@ -46,10 +52,13 @@ class SaveBar {
   }
 
   say(nMoved, isOpen) {
-    const { state, isSaving, isExact, outbox } = this.panel;
+    const { state, isSaving, isExact, outbox, refusal } = this.panel;
     if (outbox.isLate) {
       write(this.moved, "Not stored yet");
       write(this.effect, "No answer from the app; trying again. Keep this tab open.");
+    } else if (refusal) {
+      write(this.moved, "Not stored");
+      write(this.effect, refusal);
     } else if (isSaving || !isOpen) {
       write(this.moved, isSaving ? "Saving\u2026" : "All saved");
       write(this.effect, isSaving ? "" : state.version ? `Version ${count(state.version)} is in use.` : "In use as trained.");
@@ -57,7 +66,7 @@ class SaveBar {
       write(this.moved, "New goals");
       write(this.effect, "Every slider is where it was.");
     } else {
-      write(this.moved, `${count(nMoved)} moved`);
+      write(this.moved, `${count(nMoved)} unsaved`);
       write(this.effect, this.changes(isExact ? state.nChanging : null));
     }
   }

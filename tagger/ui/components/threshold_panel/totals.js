@@ -49,7 +49,9 @@ class Totals {
     this.heldNarrow = make("small", "held-narrow"); // where there is no room for a column
     this.measured = make("small", "measured");
     const given = make("div", "given", this.everywhere,
-      make("div", "pair", make("span", "", this.given, " tags", this.givenDelta), make("span", "", this.untagged, " without a tag", this.untaggedDelta)),
+      make("dl", "pair",
+        make("div", "", make("dt", "", "tags"), make("dd", "", this.given, this.givenDelta)),
+        make("div", "", make("dt", "", "without a tag"), make("dd", "", this.untagged, this.untaggedDelta))),
       this.heldNarrow, this.truth, this.byHand, this.measured);
     this.element = make("section", "totals", table, given);
   }
@@ -107,7 +109,7 @@ class Totals {
     }
     write(this.heldNarrow, now ? `F1 held out: micro ${near}${show(now.micro)}, macro ${near}${show(now.macro)}` : "");
     const { by_hand: byHand = 0 } = now ?? {};
-    write(this.byHand, byHand ? `Held out, but ${tags(byHand)} moved by hand, cut where ${byHand === 1 ? "it stands" : "they stand"}` : "Held out: thresholds chosen without the row");
+    write(this.byHand, byHand ? `Held out, but ${tags(byHand)} off ${byHand === 1 ? "its goal, cut where it stands" : "their goals, cut where they stand"}` : "Held out: thresholds chosen without the row");
   }
 
   /** All transactions: tags follow from each label's own counts; who is left without one does not, until Python counts. */
