@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+
+from tagger.services.store import Store
+from tagger.services.threshold_versions import save_draft
+from tagger.storage import runs
 
 # In place of `Settings.starter_path`: a starter that is not there, unless a test puts one there.
 NO_STARTER = property(lambda settings: settings.home / "no starter")
@@ -75,6 +79,25 @@ def labelled_csv(n_per_kind: int = 14, *, towns: Sequence[str] = TOWNS, judged: 
             description = f"{brands[number % len(brands)]} {tags.split('|')[0]} {town}"
             lines.append(f"2024-03-{number + 1:02d},{description},-{number + 1}.50" + f",{tags}" * judged)
     return "\n".join(lines) + "\n"
+
+
+def save_thresholds(
+    store: Store,
+    thresholds: Mapping[int, float],
+    *,
+    note: str = "",
+    goals: Mapping[str, str] | None = None,
+    run_id: str | None = None,
+) -> int:
+    """Save thresholds by label id and goals by label id as text, whatever else the draft holds; the version's number.
+
+    Unlike sliders they need not mean anything: a goal may be one that this program cannot read.
+    """
+    run_id = run_id or store.view().tagging.run_id
+    with store.db.write() as connection:
+        by_text = {str(label_id): value for label_id, value in thresholds.items()}
+        runs.set_draft(connection, run_id, store.settings.author, by_text, goals)
+    return save_draft(store, note=note, run_id=run_id)["threshold_version_id"]
 
 
 def bert_folder(path: Path, words: Sequence[str], *, width: int = 16, n_layers: int = 3) -> Path:

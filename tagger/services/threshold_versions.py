@@ -119,42 +119,6 @@ class _Run:
         return reach(self.store, self.view) if self.bundle.run_id == self.view.tagging.run_id else None
 
 
-def save(
-    store: Store,
-    thresholds: Mapping[int, float],
-    *,
-    note: str = "",
-    goals: Mapping[str, str] | None = None,
-    run_id: str | None = None,
-) -> int:
-    """Store a new version of a run's thresholds with what they score, and, for the current run, use it.
-
-    Parameters
-    ----------
-    thresholds : by label id; labels left out keep what they have.
-    goals : by label id as text, what each threshold was chosen for; kept as it is. Labels left out keep the goal that
-        they have where their threshold stays, and have none where it moves.
-
-    Returns
-    -------
-    The version's number.
-
-    Raises
-    ------
-    SettingError
-        If a threshold is not between 0 and 1.
-    """
-    for value in thresholds.values():
-        check(value)
-    run = _run(store, run_id)
-    moved = _by_column(run, thresholds)
-    with store.db.write("runs") as connection:
-        standing = runs.standing(connection, run.bundle.run_id)
-        kept = _goals_unless_moved(run, standing, moved)
-        version, _ = _add(connection, run, standing, moved, note=note, goals=kept | dict(goals or {}))
-    return version
-
-
 def save_draft(
     store: Store,
     *,
@@ -592,13 +556,6 @@ def _goals(version: ThresholdVersion | None) -> dict[str, str]:
 def _chosen(goals: Mapping[str, str] | None) -> dict[str, str]:
     """Goals but for those that are none of the label's own."""
     return {label_id: goal for label_id, goal in (goals or {}).items() if goal != RECOMMENDED}
-
-
-def _goals_unless_moved(run: _Run, standing: ThresholdVersion | None, moved: Mapping[int, float]) -> dict[str, str]:
-    """The goals in use, without those of labels whose threshold is about to change."""
-    before, ids = _thresholds(run.bundle, standing), _label_ids(run.store, run.bundle, run.view, run.columns)
-    lost = {str(ids[column]) for column, value in moved.items() if value != before[column]}
-    return {label_id: goal for label_id, goal in _goals(standing).items() if label_id not in lost}
 
 
 def _unsaved(store: Store, connection: Connection, bundle: Bundle, view: View) -> Unsaved:

@@ -9,8 +9,8 @@ from pathlib import Path
 from apps import threshold_app as app
 from panels import card, expect_server
 from playwright.sync_api import Locator, expect
+from toys import save_thresholds
 
-from tagger.services import threshold_versions
 from tagger.ui.threshold_versions import SHOWN_AT_ONCE
 
 # Every control, and the test that it changes what it claims. One without a test fails below.
@@ -84,7 +84,7 @@ def test_every_control_of_the_panel_has_a_test_that_it_changes_what_it_claims(op
 
 def test_every_control_around_the_panel_has_one_too(serve_app, page_at, trained):
     for number in range(SHOWN_AT_ONCE + 1):
-        threshold_versions.save(trained, {1: number / 10})
+        save_thresholds(trained, {1: number / 10})
     page = page_at(1280, 900)
     page.goto(f"{serve_app()}/thresholds")
     page.locator(".card input[type=range]").first.press("Home", timeout=SLOW)

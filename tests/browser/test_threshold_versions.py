@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from toys import save_thresholds
 
 from tagger.services import threshold_versions
 from tagger.services.store import Store
@@ -20,8 +21,8 @@ SLOW = 60_000  # milliseconds
 def store(trained: Store) -> Store:
     """A run whose thresholds were saved twice."""
     long_note = "for the month's end, when everything that is not groceries has to be found at any price"
-    threshold_versions.save(trained, {1: 0.9, 2: 0.8}, note=long_note)
-    threshold_versions.save(trained, {1: 0.25})
+    save_thresholds(trained, {1: 0.9, 2: 0.8}, note=long_note)
+    save_thresholds(trained, {1: 0.25})
     return trained
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
+from toys import save_thresholds
 
 from tagger.config import Settings
 from tagger.services import threshold_versions
@@ -206,7 +207,7 @@ def test_a_goal_is_undone_before_its_answer_and_done_again(serve_app, page_at, t
 
 def test_steps_that_were_taken_are_not_taken_again_by_a_server_that_starts_anew(app_at, page_at, trained):
     home = trained.settings.home
-    threshold_versions.save(trained, {1: 0.9})
+    save_thresholds(trained, {1: 0.9})
     as_local = Store(Settings(home))  # the author whom the app has, too
     page = page_at(1280, 900)
     with app_at(0) as url:
@@ -228,8 +229,8 @@ def test_steps_that_were_taken_are_not_taken_again_by_a_server_that_starts_anew(
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_page_keeps_its_height_whatever_is_done(serve_app, page_at, trained, width):
-    threshold_versions.save(trained, {1: 0.9})
-    threshold_versions.save(trained, {1: 0.5, 2: 0.3})
+    save_thresholds(trained, {1: 0.9})
+    save_thresholds(trained, {1: 0.5, 2: 0.3})
     page = page_at(width, 844)
     page.goto(f"{serve_app()}/thresholds")
     expect(page.locator(".card input[type=range]").first).to_be_visible(timeout=SLOW)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from toys import labelled_csv
+from toys import labelled_csv, save_thresholds
 
 from tagger.learning.recipe import HeadSettings, Recipe
 from tagger.services import runs, threshold_versions, training, tuning
@@ -22,8 +22,8 @@ HEAD = HeadSettings(kind="logistic")
 def fill(store: Store) -> None:
     import_files(store, [Upload("bank.csv", labelled_csv().encode())], Progress())
     training.train(store, Recipe(head=HEAD, n_folds=3), Progress(), promote_it=True)
-    threshold_versions.save(store, {1: 1.0}, note="![i](http://example.org/leak.png) *strict*")
-    threshold_versions.save(store, {1: 0.5, 2: 0.25})
+    save_thresholds(store, {1: 1.0}, note="![i](http://example.org/leak.png) *strict*")
+    save_thresholds(store, {1: 0.5, 2: 0.25})
 
 
 @pytest.fixture
@@ -238,7 +238,7 @@ def test_each_difference_is_after_minus_before_and_undefined_where_either_is(unf
 
 
 def test_two_versions_with_the_same_thresholds_can_differ_in_what_they_score_held_out(unfolded, saved):
-    threshold_versions.save(saved, {}, goals={"1": "fixed:0.5", "2": "fixed:0.25"})
+    save_thresholds(saved, {}, goals={"1": "fixed:0.5", "2": "fixed:0.25"})
     page = unfolded()
     page.selectbox(key="version_before").set_value(2).run()
     page.selectbox(key="version_after").set_value(3).run()
@@ -300,7 +300,7 @@ def fill_without_versions(store: Store) -> None:
 
 def test_of_many_versions_the_newest_are_in_sight_with_the_one_in_use_and_the_first(unfolded, saved):
     for number in range(on_screen.SHOWN_AT_ONCE + 4):
-        threshold_versions.save(saved, {3: number / 100})
+        save_thresholds(saved, {3: number / 100})
     threshold_versions.go_back(saved, 1)
     page = unfolded()
     shown = titles(page)

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from toys import labelled_csv
+from toys import labelled_csv, save_thresholds
 
 from tagger.learning.recipe import Recipe
-from tagger.services import comparing, deep, runs, threshold_versions, training
+from tagger.services import comparing, deep, runs, training
 from tagger.services.importing import Upload, import_files
 from tagger.services.progress import Progress
 from tagger.services.store import Store
@@ -139,7 +139,7 @@ def test_the_comparison_names_every_tag_every_changed_transaction_and_every_sett
 
 def test_rolling_back_brings_run_and_thresholds_of_before(opened, filled):
     first = runs.current_id(filled)
-    version = threshold_versions.save(filled, {1: 0.25})
+    version = save_thresholds(filled, {1: 0.25})
     runs.promote(filled, train(filled))
     page = opened("train")
     assert f"with its saved thresholds (version {version})" in texts(page)

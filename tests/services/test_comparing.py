@@ -18,11 +18,12 @@ from steps import (
     truth,
     verdict,
 )
+from toys import save_thresholds
 
 from tagger.errors import BundleError, NotFoundError
 from tagger.learning.bootstrap import f1_differences
 from tagger.learning.recipe import Recipe
-from tagger.services import comparing, importing, labelset, runs, threshold_versions, training
+from tagger.services import comparing, importing, labelset, runs, training
 from tagger.services.evidence import gather
 from tagger.services.inputs import group_hashes
 from tagger.services.pairs import Pair, pair
@@ -198,7 +199,7 @@ def test_gained_and_lost_are_what_promoting_adds_and_takes_away(taught):
     train(taught, promote_it=True)
     before = taught.view().sources != ABSENT
     report = train(taught, recipe=replace(RECIPE, thresholds="fixed:0.2"))
-    threshold_versions.save(taught, {1: 0.6}, run_id=report["run_id"])  # promoting brings the newest thresholds
+    save_thresholds(taught, {1: 0.6}, run_id=report["run_id"])  # promoting brings the newest thresholds
     compared = comparing.compare(taught, report["run_id"])
     comparing.promote(taught, report["run_id"])
     after = taught.view().sources != ABSENT
@@ -383,7 +384,7 @@ def test_settings_that_differ_are_named_in_words(judged):
     after = add_scored_run(
         judged, truth(judged), n_transactions=1212, recipe={"features": "cls", "head": changed, "n_folds": 3, "seed": 0}
     )
-    version = threshold_versions.save(judged, {1: 0.7}, run_id=after.run_id)
+    version = save_thresholds(judged, {1: 0.7}, run_id=after.run_id)
     assert [tuple(row.values()) for row in comparing.settings_diff(judged, before, after)] == [
         ("features", "both", "cls"),
         ("head", "logistic", "feedforward"),

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 from steps import add_made_up_run, add_scored_run, import_csv, make_labels, three_kinds, truth, verdict
+from toys import save_thresholds
 
 from tagger.errors import MovedMeanwhileError, NotFoundError, SettingError, ThresholdsFileError
 from tagger.learning.goals import parse_goal
@@ -124,7 +125,7 @@ def stored(store: Store) -> list[list[Any]]:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_version_keeps_what_its_thresholds_scored_when_it_was_saved(noisy, seed):
-    threshold_versions.save(noisy, at_random(noisy, seed))
+    save_thresholds(noisy, at_random(noisy, seed))
     newest = threshold_versions.history(noisy)[0]
     assert newest.metrics == expected(noisy, newest.thresholds)
     assert newest.metrics["macro"]["labels_left_out"] == 1
@@ -182,7 +183,7 @@ def test_a_limit_a_month_is_at_its_goal_while_the_run_is_in_use_and_cut_as_it_st
 
 def test_a_goal_that_cannot_be_read_counts_as_none(noisy):
     fuel = ids(noisy)[1]
-    threshold_versions.save(noisy, {fuel: 0.77}, goals={str(fuel): "of a later version"})
+    save_thresholds(noisy, {fuel: 0.77}, goals={str(fuel): "of a later version"})
     newest = threshold_versions.history(noisy)[0]
     assert newest.metrics == expected(noisy, newest.thresholds)
     assert newest.metrics["held_out"]["by_hand"] == 1
@@ -223,13 +224,13 @@ def test_a_history_that_is_looked_up_again_measures_on_the_same_board(noisy, mon
 
 
 def test_what_is_undefined_is_kept_as_none(noisy):
-    threshold_versions.save(noisy, dict.fromkeys(ids(noisy), 1.0))
+    save_thresholds(noisy, dict.fromkeys(ids(noisy), 1.0))
     metrics = threshold_versions.history(noisy)[0].metrics
     assert (metrics["micro"]["precision"], metrics["micro"]["recall"], metrics["tags_given"]) == (None, 0.0, 0)
 
 
 def test_what_was_kept_stays_when_more_is_judged(noisy):
-    threshold_versions.save(noisy, at_random(noisy, 1))
+    save_thresholds(noisy, at_random(noisy, 1))
     before = threshold_versions.history(noisy)[0]
     for row in noisy.view().columns.ids[:10]:
         verdict(noisy, row, ids(noisy)[4], "yes")
@@ -239,22 +240,21 @@ def test_what_was_kept_stays_when_more_is_judged(noisy):
 
 def test_goals_are_kept_as_they_are(noisy):
     goals = {str(ids(noisy)[0]): "precision>=0.95", "900": "by hand"}
-    threshold_versions.save(noisy, {}, goals=goals)
+    save_thresholds(noisy, {}, goals=goals)
     assert [each.goals for each in threshold_versions.history(noisy)] == [goals, None]
 
 
-def test_labels_whose_threshold_stays_keep_their_goal(noisy):
-    groceries, fuel, rent, *_ = (str(each) for each in ids(noisy))
-    first = {groceries: "fixed:0.5", fuel: "fixed:0.4", rent: "f1"}
-    threshold_versions.save(noisy, {int(rent): 0.9}, goals=first)
+def test_labels_keep_their_goal_until_they_are_given_another(noisy):
+    groceries, fuel, rent, *_ = ids(noisy)
+    first = {str(groceries): "fixed:0.5", str(fuel): "fixed:0.4", str(rent): "f1"}
+    save_thresholds(noisy, {rent: 0.9}, goals=first)
     for moved, given, after in (
         ({}, None, first),
-        ({groceries: 0.5, fuel: 0.1}, None, {groceries: "fixed:0.5", rent: "f1"}),
-        ({groceries: 0.2, rent: 0.1}, {groceries: "f2"}, {groceries: "f2"}),
-        ({}, {groceries: RECOMMENDED}, None),
+        ({groceries: 0.5, fuel: 0.1}, None, first),
+        ({groceries: 0.2, rent: 0.1}, {str(groceries): "f2"}, first | {str(groceries): "f2"}),
+        ({}, dict.fromkeys(first, RECOMMENDED), None),
     ):
-        thresholds = {int(label_id): value for label_id, value in moved.items()}
-        threshold_versions.save(noisy, thresholds, goals=given)
+        save_thresholds(noisy, moved, goals=given)
         assert threshold_versions.history(noisy)[0].goals == after
 
 
@@ -277,8 +277,8 @@ def test_the_history_ends_with_what_the_run_was_trained_with(noisy):
     assert (only.id, only.thresholds, only.author, only.in_use) == (AS_TRAINED, FIRST, "ada", True)
     assert (only.metrics, only.n_changed) == (expected(noisy, FIRST), None)
     groceries, fuel, *_ = ids(noisy)
-    one = threshold_versions.save(noisy, {groceries: 0.7, fuel: 0.1}, note="first")
-    two = threshold_versions.save(noisy, {groceries: 0.7, fuel: 0.2})
+    one = save_thresholds(noisy, {groceries: 0.7, fuel: 0.1}, note="first")
+    two = save_thresholds(noisy, {groceries: 0.7, fuel: 0.2})
     found = threshold_versions.history(noisy)
     assert [(each.id, each.n_changed, each.in_use, each.note) for each in found] == [
         (two, 1, True, ""),
@@ -289,7 +289,7 @@ def test_the_history_ends_with_what_the_run_was_trained_with(noisy):
 
 def test_nothing_of_a_run_that_is_not_current_is_in_use(noisy):
     first = noisy.view().tagging.run_id
-    threshold_versions.save(noisy, {ids(noisy)[0]: 0.7})
+    save_thresholds(noisy, {ids(noisy)[0]: 0.7})
     add_scored_run(noisy, truth(noisy), promote=True)
     assert not any(each.in_use for each in threshold_versions.history(noisy, first))
     assert [each.in_use for each in threshold_versions.history(noisy)] == [True]
@@ -298,9 +298,9 @@ def test_nothing_of_a_run_that_is_not_current_is_in_use(noisy):
 def test_going_back_is_as_if_nothing_had_been_saved_and_rewrites_nothing(noisy):
     label_id = ids(noisy)[0]
     before = noisy.view()
-    one = threshold_versions.save(noisy, {label_id: 0.9})
+    one = save_thresholds(noisy, {label_id: 0.9})
     after_one = noisy.view()
-    two = threshold_versions.save(noisy, dict.fromkeys(ids(noisy), 0.0))
+    two = save_thresholds(noisy, dict.fromkeys(ids(noisy), 0.0))
     kept = threshold_versions.history(noisy)
     tuning.move(noisy, before.tagging.run_id, {label_id: 0.33})
     n_choices = len(stored(noisy)[1])
@@ -330,16 +330,16 @@ def test_going_back_is_as_if_nothing_had_been_saved_and_rewrites_nothing(noisy):
 
 def test_saving_after_going_back_starts_from_what_is_in_use(noisy):
     groceries, fuel, *_ = ids(noisy)
-    threshold_versions.save(noisy, {groceries: 0.9})
+    save_thresholds(noisy, {groceries: 0.9})
     threshold_versions.go_back(noisy, AS_TRAINED)
-    threshold_versions.save(noisy, {fuel: 0.2})
+    save_thresholds(noisy, {fuel: 0.2})
     assert threshold_versions.history(noisy)[0].thresholds == (FIRST[0], 0.2, *FIRST[2:])
 
 
 def test_going_back_outlasts_another_run(noisy):
     first = noisy.view().tagging.run_id
-    one = threshold_versions.save(noisy, {ids(noisy)[0]: 0.9})
-    threshold_versions.save(noisy, {ids(noisy)[0]: 0.1})
+    one = save_thresholds(noisy, {ids(noisy)[0]: 0.9})
+    save_thresholds(noisy, {ids(noisy)[0]: 0.1})
     threshold_versions.go_back(noisy, one)
     add_scored_run(noisy, truth(noisy), promote=True)
     assert threshold_versions.in_use(noisy, first)[0] == 0.9
@@ -349,7 +349,7 @@ def test_going_back_outlasts_another_run(noisy):
 
 def test_thresholds_of_a_run_that_is_not_in_use_cannot_be_used(noisy):
     first = noisy.view().tagging.run_id
-    one = threshold_versions.save(noisy, {ids(noisy)[0]: 0.9})
+    one = save_thresholds(noisy, {ids(noisy)[0]: 0.9})
     add_scored_run(noisy, truth(noisy), promote=True)
     before = stored(noisy)
     with pytest.raises(SettingError, match="not in use") as caught:
@@ -369,12 +369,12 @@ def test_thresholds_of_a_run_that_is_not_in_use_cannot_be_used(noisy):
 
 def test_a_difference_names_labels_and_measures_both_on_the_same_rows(noisy):
     groceries, fuel, *_ = ids(noisy)
-    one = threshold_versions.save(noisy, {groceries: 0.8})
+    one = save_thresholds(noisy, {groceries: 0.8})
     saved_then = threshold_versions.history(noisy)[0].metrics
     for row in noisy.view().columns.ids[:12]:
         verdict(noisy, row, fuel, "yes")
     labelset.rename(noisy, "fuel", "petrol")
-    two = threshold_versions.save(noisy, {groceries: 0.8, fuel: 0.15})
+    two = save_thresholds(noisy, {groceries: 0.8, fuel: 0.15})
     found = threshold_versions.diff(noisy, one, two)
     newest, older, _ = threshold_versions.history(noisy)
     assert found["labels"] == [{"label": "petrol", "before": 0.4, "after": 0.15}]
@@ -394,11 +394,12 @@ def test_a_difference_names_labels_and_measures_both_on_the_same_rows(noisy):
 def test_what_was_exported_and_is_applied_is_the_same_again(noisy, tmp_path, seed, ending):
     groceries, fuel, *_ = ids(noisy)
     goals = {str(groceries): "f1", str(fuel): "cost:1:2.5"}
-    one = threshold_versions.save(noisy, at_random(noisy, seed), goals=goals)
+    one = save_thresholds(noisy, at_random(noisy, seed), goals=goals)
     path = tmp_path / f"mine.{ending}"
     assert threshold_versions.export_file(noisy, path)["threshold_version_id"] == one
     document = threshold_versions.export(noisy, one)
-    threshold_versions.save(noisy, at_random(noisy, seed + 100))
+    save_thresholds(noisy, at_random(noisy, seed + 100), goals=dict.fromkeys(goals, RECOMMENDED))
+    assert threshold_versions.history(noisy)[0].goals is None
     result = threshold_versions.apply(noisy, read_document(path))
     newest, _, first, _ = threshold_versions.history(noisy)
     assert result["threshold_version_id"] == newest.id == noisy.view().tagging.threshold_version_id
@@ -423,7 +424,7 @@ def test_a_file_in_which_nothing_differs_makes_no_version_and_lets_nothing_go(no
         assert result["warnings"] == [UNCHANGED]
         assert stored(noisy) == before
     assert result["kept"] == ["groceries", "recurring", "unjudged"]
-    one = threshold_versions.save(noisy, {groceries: 0.9}, goals={str(fuel): "f1"})
+    one = save_thresholds(noisy, {groceries: 0.9}, goals={str(fuel): "f1"})
     result = threshold_versions.apply(noisy, read_document(file(run_id="another")))
     assert (result["threshold_version_id"], result["changed"]) == (one, 0)
     assert len(result["warnings"]) == 2
@@ -431,7 +432,7 @@ def test_a_file_in_which_nothing_differs_makes_no_version_and_lets_nothing_go(no
 
 
 def test_a_file_that_differs_in_a_goal_alone_makes_a_version(noisy, file):
-    one = threshold_versions.save(noisy, {}, goals={str(ids(noisy)[1]): "f1"})
+    one = save_thresholds(noisy, {}, goals={str(ids(noisy)[1]): "f1"})
     for number, goal in enumerate(("f2", None), start=1):
         result = threshold_versions.apply(
             noisy, read_document(file(labels=[{"label": "fuel", "threshold": FIRST[1], "goal": goal}]))
@@ -463,7 +464,7 @@ def test_a_file_that_is_applied_says_how_many_unsaved_moves_it_lets_go(noisy, fi
 )
 def test_what_is_not_saved_is_what_differs_from_what_is_in_use(noisy, thresholds, goals, found):
     every = ids(noisy)
-    threshold_versions.save(noisy, {}, goals={str(every[2]): "f1"})
+    save_thresholds(noisy, {}, goals={str(every[2]): "f1"})
     run_id = noisy.view().tagging.run_id
     moved = {every[place]: value for place, value in thresholds.items()}
     tuning.move(noisy, run_id, moved, {every[place]: goal for place, goal in goals.items()})
@@ -476,7 +477,7 @@ def test_what_is_not_saved_is_what_differs_from_what_is_in_use(noisy, thresholds
 
 
 def test_an_export_holds_the_runs_labels_in_order_and_what_is_known_of_the_version(noisy):
-    version = threshold_versions.save(noisy, {ids(noisy)[1]: 0.25}, note="mine", goals={str(ids(noisy)[1]): "f1"})
+    version = save_thresholds(noisy, {ids(noisy)[1]: 0.25}, note="mine", goals={str(ids(noisy)[1]): "f1"})
     found = json.loads(as_json(threshold_versions.export(noisy)))
     newest = threshold_versions.history(noisy)[0]
     assert found == {
@@ -580,7 +581,7 @@ def test_a_file_that_is_not_there_or_is_a_folder_is_refused_by_name(tmp_path):
 
 def test_a_file_may_name_some_labels_and_its_name_need_not_be_text(noisy, file, tmp_path):
     groceries, fuel, *_ = (str(each) for each in ids(noisy))
-    threshold_versions.save(noisy, {}, goals={groceries: "f1", fuel: "f1"})
+    save_thresholds(noisy, {}, goals={groceries: "f1", fuel: "f1"})
     odd = tmp_path / os.fsdecode(b"odd\xff.json")
     changed = [{"label": " Fuel", "threshold": 1, "goal": None}, {"label": "tesco", "threshold": 0.5}]
     file(labels=changed).rename(odd)
@@ -611,7 +612,7 @@ def test_a_file_of_another_run_is_met_by_folded_name_and_says_so(noisy, file):
 
 def test_a_file_of_this_run_means_the_labels_as_the_run_knows_them(noisy, file):
     path = file()
-    threshold_versions.save(noisy, dict.fromkeys(ids(noisy), 0.99))
+    save_thresholds(noisy, dict.fromkeys(ids(noisy), 0.99))
     labelset.rename(noisy, "fuel", "x")
     labelset.rename(noisy, "rent", "fuel")
     labelset.rename(noisy, "x", "rent")
@@ -632,25 +633,30 @@ def test_two_names_of_one_label_are_refused(noisy, file):
 
 def test_two_people_who_save_at_once_both_keep_their_labels(noisy, monkeypatch):
     groceries, fuel, *_ = ids(noisy)
+    bob = Store(replace(noisy.settings, author="bob"))
     whole = threshold_versions.board
 
     def meanwhile(*args):
         monkeypatch.setattr(threshold_versions, "board", whole)
-        threshold_versions.save(noisy, {fuel: 0.2})
+        save_thresholds(bob, {fuel: 0.2})
         return whole(*args)
 
     monkeypatch.setattr(threshold_versions, "board", meanwhile)
-    threshold_versions.save(noisy, {groceries: 0.8})
-    newest = threshold_versions.history(noisy)[0]
-    assert newest.thresholds == (0.8, 0.2, *FIRST[2:])
+    save_thresholds(noisy, {groceries: 0.8})
+    newest, older, _ = threshold_versions.history(noisy)
+    assert [(each.author, each.thresholds) for each in (older, newest)] == [
+        ("bob", (FIRST[0], 0.2, *FIRST[2:])),
+        ("ada", (0.8, 0.2, *FIRST[2:])),
+    ]
     assert newest.metrics == expected(noisy, newest.thresholds)
+    bob.close()
 
 
 @pytest.mark.parametrize("step", ["add_threshold_version", "set_current", "set_draft"])
 def test_saving_that_fails_on_the_way_leaves_everything_as_it_was(noisy, file, monkeypatch, step):
     path = file()
-    threshold_versions.save(noisy, at_random(noisy, 1))
-    tuning.move(noisy, noisy.view().tagging.run_id, {ids(noisy)[0]: 0.33})
+    save_thresholds(noisy, at_random(noisy, 1))
+    tuning.move(noisy, noisy.view().tagging.run_id, at_random(noisy, 2))
     before = stored(noisy)
     whole = getattr(stored_runs, step)
 
@@ -660,7 +666,6 @@ def test_saving_that_fails_on_the_way_leaves_everything_as_it_was(noisy, file, m
 
     monkeypatch.setattr(stored_runs, step, fail)
     for work in (
-        lambda: threshold_versions.save(noisy, at_random(noisy, 2)),
         lambda: threshold_versions.save_draft(noisy),
         lambda: threshold_versions.apply(noisy, read_document(path)),
         *([] if step == "add_threshold_version" else [lambda: threshold_versions.go_back(noisy, AS_TRAINED)]),
@@ -686,12 +691,13 @@ def die(*args):
     os.kill(os.getpid(), signal.SIGKILL)
 
 runs.set_draft = die
-threshold_versions.save(store, {1: 0.123})
+threshold_versions.save_draft(store)
 """
 
 
 def test_a_kill_while_saving_leaves_what_was_in_use(noisy):
-    threshold_versions.save(noisy, at_random(noisy, 1))
+    save_thresholds(noisy, at_random(noisy, 1))
+    tuning.move(noisy, noisy.view().tagging.run_id, {1: 0.123})
     before, view = stored(noisy), noisy.view()
     home = str(noisy.settings.home)
     killed = subprocess.run([sys.executable, "-c", KILLED, home], capture_output=True, text=True, check=False)
@@ -699,7 +705,7 @@ def test_a_kill_while_saving_leaves_what_was_in_use(noisy):
     again = Store(noisy.settings)
     assert stored(again) == before
     assert np.array_equal(again.view().tagging.thresholds, view.tagging.thresholds)
-    threshold_versions.save(again, {1: 0.123})
+    assert threshold_versions.save_draft(again)["changed"] == 1
     assert again.view().tagging.thresholds[0] == 0.123
     again.close()
 
@@ -709,7 +715,7 @@ def test_a_store_without_transactions_has_versions_that_were_measured_on_nothing
         for table in ("judgements", "operations", "transactions"):
             connection.exec_driver_sql(f"delete from {table}")
     fresh = Store(noisy.settings)
-    threshold_versions.save(fresh, {1: 0.2})
+    save_thresholds(fresh, {1: 0.2})
     metrics = threshold_versions.history(fresh)[0].metrics
     assert (metrics["n_transactions"], metrics["micro"]["f1"], metrics["macro"]["f1"]) == (0, None, None)
     fresh.close()

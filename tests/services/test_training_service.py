@@ -10,7 +10,7 @@ import pytest
 import torch
 from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 from steps import StopAt, confirm, ids_by_description, import_csv, make_labels, statement, three_kinds, undo, verdict
-from toys import labelled_csv
+from toys import labelled_csv, save_thresholds
 
 from tagger.config import CHECKOUT, Settings
 from tagger.errors import CancelledError, NotFoundError, TaggerError, TrainingError
@@ -19,7 +19,7 @@ from tagger.learning.model import Model
 from tagger.learning.names import label_text
 from tagger.learning.recipe import HeadSettings, Recipe, resolve
 from tagger.learning.thresholds import apply_thresholds, choose_thresholds, parse_chooser
-from tagger.services import doctor, home, importing, runs, threshold_versions, training, tuning
+from tagger.services import doctor, home, importing, runs, training, tuning
 from tagger.services.evidence import gather
 from tagger.services.gathering import training_set
 from tagger.services.inputs import context_of, gather_inputs, group_hashes, name_embeddings
@@ -154,7 +154,7 @@ def test_retraining_and_saving_thresholds_encode_nothing_again(taught):
     train(taught, recipe=replace(RECIPE, features="cls"), promote_it=True)
     runs.promote(taught, first["run_id"])
     before = taught.view()
-    version = threshold_versions.save(taught, {1: 0.0, 2: 1.0})
+    version = save_thresholds(taught, {1: 0.0, 2: 1.0})
     after = taught.view()
     assert encoder.texts_encoded == encoded
     assert after.tagging.threshold_version_id == version != before.tagging.threshold_version_id
@@ -237,7 +237,7 @@ def test_a_run_whose_row_cannot_be_stored_is_not_left_on_disk(taught, monkeypatc
 
 def test_a_discarded_run_gives_way_to_the_one_before_it_with_its_thresholds(taught):
     first = train(taught, promote_it=True)["run_id"]
-    version = threshold_versions.save(taught, {1: 0.7})
+    version = save_thresholds(taught, {1: 0.7})
     second = train(taught, promote_it=True)["run_id"]
     before = taught.view()
     assert before.tagging.run_id == second
@@ -289,9 +289,9 @@ def test_the_run_that_tags_after_a_discard_is_told_in_one_sentence(left, line):
 
 def test_promoting_again_brings_the_newest_thresholds_of_the_run(taught):
     first = train(taught, promote_it=True)["run_id"]
-    threshold_versions.save(taught, {1: 0.7})
+    save_thresholds(taught, {1: 0.7})
     train(taught, promote_it=True)
-    version = threshold_versions.save(taught, {1: 0.8}, run_id=first)
+    version = save_thresholds(taught, {1: 0.8}, run_id=first)
     assert taught.view().tagging.run_id != first
     runs.promote(taught, first)
     assert taught.view().tagging.threshold_version_id == version
@@ -341,7 +341,7 @@ def test_removing_the_sample_leaves_nothing_of_it(store):
     import_csv(store, statement(*own), "own.csv")
     of_sample = train(store, promote_it=True)["run_id"]
     tuning.move(store, of_sample, {1: 0.3})
-    threshold_versions.save(store, {1: 0.4})
+    save_thresholds(store, {1: 0.4})
     assert home.overview(store).n_sample == 42
     gone = importing.remove_sample(store)
     assert (gone["removed"], gone["runs_discarded"]) == (42, [of_sample])

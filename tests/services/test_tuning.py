@@ -19,6 +19,7 @@ from steps import (
     three_kinds,
     verdict,
 )
+from toys import save_thresholds
 
 from tagger.errors import SettingError
 from tagger.learning.goals import Solution, parse_goal
@@ -55,8 +56,8 @@ def trained(prepared) -> Store:
 def test_saving_makes_a_version_that_is_used_and_clears_the_draft(scattered):
     run_id = scattered.view().tagging.run_id
     assert scattered.view().tagging.threshold_version_id is None
-    tuning.move(scattered, scattered.view().tagging.run_id, {1: 0.9})
-    version = threshold_versions.save(scattered, {1: 0.9}, note="stricter")
+    tuning.move(scattered, run_id, {1: 0.9})
+    version = threshold_versions.save_draft(scattered, note="stricter")["threshold_version_id"]
     panel = tuning.panel(scattered)
     assert scattered.view().tagging.threshold_version_id == version
     assert panel.saved == panel.drafts == {1: 0.9, 2: 0.3, 3: 0.7}
@@ -64,7 +65,7 @@ def test_saving_makes_a_version_that_is_used_and_clears_the_draft(scattered):
     assert np.array_equal(view.sources != ABSENT, shows(view, panel.saved))
     first, as_trained = threshold_versions.history(scattered)
     assert (first.id, first.note, first.thresholds) == (version, "stricter", (0.9, 0.3, 0.7))
-    threshold_versions.save(scattered, {3: 0.25})
+    save_thresholds(scattered, {3: 0.25})
     assert [each.thresholds for each in threshold_versions.history(scattered)] == [
         (0.9, 0.3, 0.25),
         (0.9, 0.3, 0.7),
@@ -75,16 +76,19 @@ def test_saving_makes_a_version_that_is_used_and_clears_the_draft(scattered):
 
 @pytest.mark.parametrize("value", [-0.001, 1.001, float("nan"), float("inf")])
 def test_a_threshold_that_means_nothing_is_refused(scattered, value):
+    before = tuning.panel(scattered)
     with pytest.raises(SettingError, match="means nothing"):
-        threshold_versions.save(scattered, {1: value})
+        tuning.move(scattered, before.run_id, {1: value, 3: 0.6})
     with pytest.raises(SettingError, match="means nothing"):
         tuning.set_draft(scattered, "groceries", value)
-    assert [each.id for each in threshold_versions.history(scattered)] == [AS_TRAINED]
+    assert tuning.panel(scattered).drafts == before.drafts
+    assert threshold_versions.save_draft(scattered)["threshold_version_id"] == AS_TRAINED
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_the_ends_of_the_scale_may_be_chosen(scattered, value):
-    threshold_versions.save(scattered, {1: value})
+    tuning.move(scattered, scattered.view().tagging.run_id, {1: value})
+    threshold_versions.save_draft(scattered)
     assert tuning.panel(scattered).saved[1] == value
 
 
@@ -241,7 +245,7 @@ def test_a_goal_that_asks_no_verdict_holds_for_rare_tags_as_well(tunable, goal):
 
 def test_recommended_is_what_the_run_was_trained_with(tunable):
     run_id = tuning.panel(tunable).run_id
-    threshold_versions.save(tunable, {1: 0.9, 2: 0.8})
+    save_thresholds(tunable, {1: 0.9, 2: 0.8})
     tuning.move(tunable, run_id, {}, {1: "f1", 2: "f1"})
     tuning.move(tunable, run_id, {}, {1: RECOMMENDED, 4: RECOMMENDED})
     panel = tuning.panel(tunable)
@@ -289,7 +293,7 @@ def test_goals_survive_a_restart_belong_to_their_author_and_are_saved_with_the_v
 
 
 def test_a_saved_goal_that_this_program_cannot_read_is_as_good_as_none(tunable):
-    threshold_versions.save(tunable, {1: 0.9}, goals={"1": "of a later version", "2": "f1"})
+    save_thresholds(tunable, {1: 0.9}, goals={"1": "of a later version", "2": "f1"})
     panel = tuning.panel(tunable)
     assert (label(panel, 1).goal, label(panel, 2).goal) == (RECOMMENDED, "f1")
     assert not panel.has_new_goals
@@ -297,7 +301,7 @@ def test_a_saved_goal_that_this_program_cannot_read_is_as_good_as_none(tunable):
 
 def test_saving_makes_nothing_anew_that_thresholds_have_no_part_in(tunable):
     before = tuning.panel(tunable)
-    threshold_versions.save(tunable, {1: 0.9})
+    save_thresholds(tunable, {1: 0.9})
     after = tuning.panel(tunable)
     assert (after.board, after.reach) == (before.board, before.reach)
     assert tunable.view().tagging.thresholds[0] == 0.9
@@ -418,11 +422,11 @@ def test_a_draft_moved_by_name_is_saved_as_a_whole(scattered):
 
 
 def test_a_threshold_follows_its_label_through_a_rename_and_waits_through_an_archive(scattered):
-    threshold_versions.save(scattered, {1: 0.8})
+    save_thresholds(scattered, {1: 0.8})
     labelset.rename(scattered, "groceries", "Food")
     labelset.archive(scattered, "fuel")
     assert {each.label.name: each.saved for each in tuning.panel(scattered).labels} == {"Food": 0.8, "rent": 0.7}
-    threshold_versions.save(scattered, {3: 0.6})
+    save_thresholds(scattered, {3: 0.6})
     labelset.restore(scattered, "fuel")
     assert tuning.panel(scattered).saved == {1: 0.8, 2: 0.3, 3: 0.6}
 
@@ -493,7 +497,7 @@ def test_labels_that_the_run_does_not_know_are_named(trained):
 
 
 def test_show_scores_the_thresholds_in_use_on_the_panels_evidence(trained):
-    threshold_versions.save(trained, {1: 1.0})
+    save_thresholds(trained, {1: 1.0})
     shown = tuning.show(trained)
     panel = tuning.panel(trained)
     assert shown["n_transactions"] == panel.n_transactions

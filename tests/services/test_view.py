@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 from steps import add_made_up_run, confirm, import_csv, make_labels, statement, undo, verdict
+from toys import save_thresholds
 
 from tagger.errors import LabelError, TaggerError
 from tagger.labels.truth import NO, NOT_JUDGED, YES
-from tagger.services import importing, labelset, runs, threshold_versions
+from tagger.services import importing, labelset, runs
 from tagger.services.store import Store
 from tagger.services.view import ABSENT, CONFIRMED, PREDICTED, REMEMBERED, View
 from tagger.storage import labels
@@ -304,7 +305,7 @@ def test_a_probability_equal_to_the_threshold_is_a_tag(store, threshold, expecte
     ids = make_labels(store, "groceries")
     import_csv(store, statement("2024-03-01,TESCO,-1.00", header="date,description,amount"))
     add_made_up_run(store, np.array([[0.5]]), [0.9], ids)
-    threshold_versions.save(store, {ids[0]: float(threshold)})
+    save_thresholds(store, {ids[0]: float(threshold)})
     assert store.view().sources.tolist() == [expected]
 
 
