@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from tagger.services.store import Store
-from tagger.services.threshold_versions import save_draft
+from tagger.services.threshold_saving import save_draft
 from tagger.storage import runs
 
 # In place of `Settings.starter_path`: a starter that is not there, unless a test puts one there.

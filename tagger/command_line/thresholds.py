@@ -12,7 +12,7 @@ from typing import Any
 from tagger.config import Settings
 from tagger.errors import SettingError
 from tagger.learning.goals import GOALS_HINT
-from tagger.services import threshold_versions, tuning
+from tagger.services import threshold_exchange, threshold_saving, threshold_versions, tuning
 from tagger.services.store import Store
 from tagger.services.threshold_files import read_document
 from tagger.services.threshold_versions import AS_TRAINED, Version
@@ -58,11 +58,11 @@ def run(options: argparse.Namespace, settings: Settings) -> dict[str, Any] | str
         "show": lambda: tuning.show(store, options.run_id),
         "set": lambda: tuning.set_draft(store, options.label, _share(options.value), options.run_id),
         "goal": lambda: _goal(store, options),
-        "save": lambda: threshold_versions.save_draft(store, note=options.note, run_id=options.run_id),
+        "save": lambda: threshold_saving.save_draft(store, note=options.note, run_id=options.run_id),
         "history": lambda: _history(store, options.run_id, as_json=options.json),
         "diff": lambda: _diff(store, options),
         "apply": lambda: _apply(store, options),
-        "export": lambda: threshold_versions.export_file(
+        "export": lambda: threshold_exchange.export_file(
             store, Path(options.target), options.threshold_version, options.run_id
         ),
     }
@@ -163,9 +163,9 @@ def _apply(store: Store, options: argparse.Namespace) -> dict[str, Any]:
     if re.fullmatch(r"[0-9]+", word):
         if options.note:
             raise SettingError("A version that is used again keeps its note.", hint="Leave --note out.")
-        result = threshold_versions.go_back(store, _number(word))
+        result = threshold_saving.go_back(store, _number(word))
     else:
-        result = threshold_versions.apply(store, read_document(Path(word)), note=options.note)
+        result = threshold_exchange.apply(store, read_document(Path(word)), note=options.note)
     if options.json:
         for warning in result["warnings"]:
             logger.warning(warning)

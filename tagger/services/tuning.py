@@ -23,7 +23,8 @@ from tagger.services.flips import Flips
 from tagger.services.reach import Reach, Shown
 from tagger.services.scores import described
 from tagger.services.store import Store, now
-from tagger.services.threshold_versions import check, in_use
+from tagger.services.threshold_saving import check
+from tagger.services.threshold_versions import thresholds_of
 from tagger.services.view import View
 from tagger.storage import runs
 from tagger.storage.runs import Bundle
@@ -250,7 +251,7 @@ def show(store: Store, run_id: str | None = None) -> dict[str, Any]:
     view = store.view()
     bundle = store.bundle(run_id or view.tagging.run_id)
     evidence = gather(store, view, bundle)
-    values = in_use(store, bundle.run_id)
+    values = thresholds_of(store, bundle.run_id)
     thresholds = [values[column] for column in evidence.own_columns.tolist()]
     names = [view.labels[column].name for column in evidence.columns.tolist()]
     y_pred = apply_thresholds(evidence.y_prob, thresholds)

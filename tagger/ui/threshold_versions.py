@@ -8,9 +8,10 @@ from typing import Any
 
 import streamlit as st
 
-from tagger.services import threshold_versions
+from tagger.services import threshold_exchange, threshold_saving, threshold_versions
 from tagger.services.threshold_files import as_json
-from tagger.services.threshold_versions import AS_TRAINED, Unsaved, Version
+from tagger.services.threshold_saving import Unsaved
+from tagger.services.threshold_versions import AS_TRAINED, Version
 from tagger.ui import messages, widgets
 from tagger.ui.session import Session
 
@@ -92,13 +93,13 @@ def _row(session: Session, version: Version) -> None:
 
 
 def _file(session: Session, version: Version) -> bytes:
-    return as_json(threshold_versions.export(session.store, version.id, version.run_id))
+    return as_json(threshold_exchange.export(session.store, version.id, version.run_id))
 
 
 @messages.callback
 def _chosen(session: Session, version: Version) -> None:
     """Use it, but ask before unsaved moves are let go."""
-    unsaved = threshold_versions.unsaved(session.store, version.run_id)
+    unsaved = threshold_saving.unsaved(session.store, version.run_id)
     if unsaved.n_labels:
         st.session_state[ASKING] = version.id, unsaved
     else:
@@ -131,7 +132,7 @@ def _not_saved(unsaved: Unsaved) -> str:
 
 
 def _use(session: Session, version: Version) -> None:
-    threshold_versions.go_back(session.store, version.id, version.run_id)
+    threshold_saving.go_back(session.store, version.id, version.run_id)
     what = "The thresholds of the training are" if version.id == AS_TRAINED else f"Version {version.id} is"
     st.toast(f"{what} in use.", icon=":material/undo:")
 

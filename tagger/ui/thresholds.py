@@ -11,10 +11,11 @@ import streamlit as st
 from tagger.errors import TaggerError
 from tagger.learning.bootstrap import PRFIntervals
 from tagger.learning.metrics import LabelScore
-from tagger.services import review, threshold_versions, tuning
+from tagger.services import review, threshold_saving, tuning
 from tagger.services.board import HeldOut
 from tagger.services.flips import GROUPS, Flips
-from tagger.services.threshold_versions import AS_TRAINED, Seen
+from tagger.services.threshold_saving import Seen
+from tagger.services.threshold_versions import AS_TRAINED
 from tagger.services.tuning import LabelTuning, Panel
 from tagger.storage.runs import STARTER
 from tagger.ui.components.flip_list import FlipRow, flip_list, wanted
@@ -64,7 +65,7 @@ def _take(session: Session, panel: Panel, steps: Sequence[Step]) -> Outcome:
                 )
             else:
                 seen = Seen(step.save.version, of_known(step.save.thresholds), of_known(step.save.goals))
-                threshold_versions.save_draft(
+                threshold_saving.save_draft(
                     session.store, note=step.save.note, run_id=panel.run_id, seen=seen, step=step.operation
                 )
             done.append(step.operation)

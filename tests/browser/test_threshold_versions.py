@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from toys import save_thresholds
 
-from tagger.services import threshold_versions
+from tagger.services import threshold_exchange
 from tagger.services.store import Store
 
 SLOW = 60_000  # milliseconds
@@ -65,7 +65,7 @@ def test_a_version_is_used_again_compared_and_downloaded(
 
     with page.expect_download(timeout=SLOW) as coming:
         rows.nth(1).get_by_role("button", name="Download JSON").click()
-    assert json.loads(Path(coming.value.path()).read_text()) == threshold_versions.export(store, 1)
+    assert json.loads(Path(coming.value.path()).read_text()) == threshold_exchange.export(store, 1)
     assert coming.value.suggested_filename == f"thresholds-{store.view().tagging.run_id}-1.json"
 
     for name, option in (("Compare", "As trained"), ("With", "Version 1")):

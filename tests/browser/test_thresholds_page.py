@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from toys import save_thresholds
 
 from tagger.config import Settings
-from tagger.services import threshold_versions
+from tagger.services import threshold_saving
 from tagger.services.store import Store
 
 SLOW = 60_000  # milliseconds
@@ -218,7 +218,7 @@ def test_steps_that_were_taken_are_not_taken_again_by_a_server_that_starts_anew(
         expect(page.locator(".status")).to_have_text(re.compile(r"^1 unsaved.* in \d+ transactions"), timeout=SLOW)
         page.get_by_text("What would change", exact=True).click()
         expect(page.locator(".flips .row").first).to_be_visible(timeout=SLOW)
-    assert threshold_versions.go_back(as_local, 1)["let_go"] == 1  # elsewhere: the move is let go
+    assert threshold_saving.go_back(as_local, 1)["let_go"] == 1  # elsewhere: the move is let go
     with app_at(urlsplit(url).port):
         # With whatever is done next the browser sends what its panel sent last.
         page.locator(".flips .row").first.get_by_role("button", name="No,").click()

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from toys import labelled_csv, save_thresholds
 
 from tagger.learning.recipe import HeadSettings, Recipe
-from tagger.services import runs, threshold_versions, training, tuning
+from tagger.services import runs, threshold_saving, threshold_versions, training, tuning
 from tagger.services.importing import Upload, import_files
 from tagger.services.progress import Progress
 from tagger.services.store import Store, now
@@ -125,7 +125,7 @@ def test_unsaved_moves_are_let_go_only_after_a_second_yes(unfolded, saved, moved
     assert [each.value for each in page.markdown if each.value.startswith(question)]
     assert {"Use version 1", "Cancel"} <= set(labels(page))
     assert saved.view().tagging.threshold_version_id == 2
-    assert threshold_versions.unsaved(saved).n_labels == len(moved)
+    assert threshold_saving.unsaved(saved).n_labels == len(moved)
     page.run()
     assert "Use version 1" not in labels(page), "the question is asked once"
 
@@ -301,7 +301,7 @@ def fill_without_versions(store: Store) -> None:
 def test_of_many_versions_the_newest_are_in_sight_with_the_one_in_use_and_the_first(unfolded, saved):
     for number in range(on_screen.SHOWN_AT_ONCE + 4):
         save_thresholds(saved, {3: number / 100})
-    threshold_versions.go_back(saved, 1)
+    threshold_saving.go_back(saved, 1)
     page = unfolded()
     shown = titles(page)
     assert len(shown) == on_screen.SHOWN_AT_ONCE + 2

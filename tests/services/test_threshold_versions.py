@@ -1,4 +1,4 @@
-"""Versions of thresholds: what is kept of each, going back, differences, and files."""
+"""Versions of thresholds: what is kept of each, saving, going back, differences, and files."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ from tagger.errors import MovedMeanwhileError, NotFoundError, SettingError, Thre
 from tagger.learning.goals import parse_goal
 from tagger.learning.metrics import score_labels, summarize
 from tagger.learning.step_curve import step_curves
-from tagger.services import labelset, runs, threshold_versions, tuning
+from tagger.services import labelset, runs, threshold_exchange, threshold_saving, threshold_versions, tuning
 from tagger.services.board import RECOMMENDED, Board
 from tagger.services.store import Store, now
 from tagger.services.threshold_files import MAX_BYTES, as_json, read_document
-from tagger.services.threshold_versions import AS_TRAINED, Seen
+from tagger.services.threshold_saving import Seen
+from tagger.services.threshold_versions import AS_TRAINED
 from tagger.storage import runs as stored_runs
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -139,7 +140,7 @@ def to_goals(store: Store, goals: dict[int, str], by_hand: dict[int, float] | No
     run_id = store.view().tagging.run_id
     tuning.move(store, run_id, {}, goals)
     tuning.move(store, run_id, by_hand or {})
-    return threshold_versions.save_draft(store)["threshold_version_id"]
+    return threshold_saving.save_draft(store)["threshold_version_id"]
 
 
 @pytest.mark.parametrize(
@@ -264,12 +265,12 @@ def test_recommended_is_no_goal_of_a_label_and_leaves_a_file_without_one(noisy, 
     to_goals(noisy, {groceries: RECOMMENDED})
     newest, older, _ = threshold_versions.history(noisy)
     assert (newest.goals, older.goals) == (None, {str(groceries): "f1"})
-    assert {each["goal"] for each in threshold_versions.export(noisy)["labels"]} == {None}
+    assert {each["goal"] for each in threshold_exchange.export(noisy)["labels"]} == {None}
     with noisy.db.write("runs") as connection:  # as versions of before say it
         stored_runs.add_threshold_version(
             connection, newest.run_id, FIRST, author="ada", note="", at=now(), goals={str(fuel): RECOMMENDED}
         )
-    assert {each["goal"] for each in threshold_versions.export(noisy, newest.id + 1)["labels"]} == {None}
+    assert {each["goal"] for each in threshold_exchange.export(noisy, newest.id + 1)["labels"]} == {None}
 
 
 def test_the_history_ends_with_what_the_run_was_trained_with(noisy):
@@ -305,7 +306,7 @@ def test_going_back_is_as_if_nothing_had_been_saved_and_rewrites_nothing(noisy):
     tuning.move(noisy, before.tagging.run_id, {label_id: 0.33})
     n_choices = len(stored(noisy)[1])
     for version, as_then, n_changed in ((AS_TRAINED, before, 5), (one, after_one, 1), (two, None, 5), (one, None, 5)):
-        assert threshold_versions.go_back(noisy, version) == {
+        assert threshold_saving.go_back(noisy, version) == {
             "run_id": before.tagging.run_id,
             "threshold_version_id": version,
             "changed": n_changed,
@@ -331,7 +332,7 @@ def test_going_back_is_as_if_nothing_had_been_saved_and_rewrites_nothing(noisy):
 def test_saving_after_going_back_starts_from_what_is_in_use(noisy):
     groceries, fuel, *_ = ids(noisy)
     save_thresholds(noisy, {groceries: 0.9})
-    threshold_versions.go_back(noisy, AS_TRAINED)
+    threshold_saving.go_back(noisy, AS_TRAINED)
     save_thresholds(noisy, {fuel: 0.2})
     assert threshold_versions.history(noisy)[0].thresholds == (FIRST[0], 0.2, *FIRST[2:])
 
@@ -340,9 +341,9 @@ def test_going_back_outlasts_another_run(noisy):
     first = noisy.view().tagging.run_id
     one = save_thresholds(noisy, {ids(noisy)[0]: 0.9})
     save_thresholds(noisy, {ids(noisy)[0]: 0.1})
-    threshold_versions.go_back(noisy, one)
+    threshold_saving.go_back(noisy, one)
     add_scored_run(noisy, truth(noisy), promote=True)
-    assert threshold_versions.in_use(noisy, first)[0] == 0.9
+    assert threshold_versions.thresholds_of(noisy, first)[0] == 0.9
     runs.promote(noisy, first)
     assert noisy.view().tagging.threshold_version_id == one
 
@@ -353,13 +354,13 @@ def test_thresholds_of_a_run_that_is_not_in_use_cannot_be_used(noisy):
     add_scored_run(noisy, truth(noisy), promote=True)
     before = stored(noisy)
     with pytest.raises(SettingError, match="not in use") as caught:
-        threshold_versions.go_back(noisy, one, first)
+        threshold_saving.go_back(noisy, one, first)
     assert f"runs promote {first}" in caught.value.hint
     for work in (
-        lambda: threshold_versions.go_back(noisy, one),
+        lambda: threshold_saving.go_back(noisy, one),
         lambda: threshold_versions.diff(noisy, AS_TRAINED, one),
-        lambda: threshold_versions.export(noisy, one),
-        lambda: threshold_versions.go_back(noisy, -1, first),
+        lambda: threshold_exchange.export(noisy, one),
+        lambda: threshold_saving.go_back(noisy, -1, first),
     ):
         with pytest.raises(NotFoundError, match="no threshold version") as missing:
             work()
@@ -396,17 +397,17 @@ def test_what_was_exported_and_is_applied_is_the_same_again(noisy, tmp_path, see
     goals = {str(groceries): "f1", str(fuel): "cost:1:2.5"}
     one = save_thresholds(noisy, at_random(noisy, seed), goals=goals)
     path = tmp_path / f"mine.{ending}"
-    assert threshold_versions.export_file(noisy, path)["threshold_version_id"] == one
-    document = threshold_versions.export(noisy, one)
+    assert threshold_exchange.export_file(noisy, path)["threshold_version_id"] == one
+    document = threshold_exchange.export(noisy, one)
     save_thresholds(noisy, at_random(noisy, seed + 100), goals=dict.fromkeys(goals, RECOMMENDED))
     assert threshold_versions.history(noisy)[0].goals is None
-    result = threshold_versions.apply(noisy, read_document(path))
+    result = threshold_exchange.apply(noisy, read_document(path))
     newest, _, first, _ = threshold_versions.history(noisy)
     assert result["threshold_version_id"] == newest.id == noisy.view().tagging.threshold_version_id
     assert (newest.thresholds, newest.goals, newest.metrics) == (first.thresholds, goals, first.metrics)
     assert newest.note == f"from mine.{ending}"
     assert (result["unknown"], result["kept"], result["warnings"]) == ([], [], [])
-    again = threshold_versions.export(noisy)
+    again = threshold_exchange.export(noisy)
     assert {name for name in again if again[name] != document[name]} - {"created_at"} == {"version", "note"}
 
 
@@ -419,13 +420,13 @@ def test_a_file_in_which_nothing_differs_makes_no_version_and_lets_nothing_go(no
     some = [{"label": "FUEL", "threshold": FIRST[1], "goal": RECOMMENDED}, {"label": "rent", "threshold": FIRST[2]}]
     for version, path in ((AS_TRAINED, file()), (AS_TRAINED, file(labels=some))):
         before = stored(noisy)
-        result = threshold_versions.apply(noisy, read_document(path), note="again")
+        result = threshold_exchange.apply(noisy, read_document(path), note="again")
         assert (result["threshold_version_id"], result["changed"], result["let_go"]) == (version, 0, 0)
         assert result["warnings"] == [UNCHANGED]
         assert stored(noisy) == before
     assert result["kept"] == ["groceries", "recurring", "unjudged"]
     one = save_thresholds(noisy, {groceries: 0.9}, goals={str(fuel): "f1"})
-    result = threshold_versions.apply(noisy, read_document(file(run_id="another")))
+    result = threshold_exchange.apply(noisy, read_document(file(run_id="another")))
     assert (result["threshold_version_id"], result["changed"]) == (one, 0)
     assert len(result["warnings"]) == 2
     assert result["warnings"][-1] == UNCHANGED
@@ -434,7 +435,7 @@ def test_a_file_in_which_nothing_differs_makes_no_version_and_lets_nothing_go(no
 def test_a_file_that_differs_in_a_goal_alone_makes_a_version(noisy, file):
     one = save_thresholds(noisy, {}, goals={str(ids(noisy)[1]): "f1"})
     for number, goal in enumerate(("f2", None), start=1):
-        result = threshold_versions.apply(
+        result = threshold_exchange.apply(
             noisy, read_document(file(labels=[{"label": "fuel", "threshold": FIRST[1], "goal": goal}]))
         )
         assert (result["threshold_version_id"], result["changed"], result["warnings"]) == (one + number, 0, [])
@@ -445,10 +446,10 @@ def test_a_file_that_is_applied_says_how_many_unsaved_moves_it_lets_go(noisy, fi
     groceries, fuel, rent, *_ = ids(noisy)
     path = file(labels=entries(("fuel", 0.9)))
     tuning.move(noisy, noisy.view().tagging.run_id, {groceries: 0.33, rent: FIRST[2]}, {fuel: "f1"})
-    assert threshold_versions.unsaved(noisy).n_labels == 2
-    result = threshold_versions.apply(noisy, read_document(path))
+    assert threshold_saving.unsaved(noisy).n_labels == 2
+    result = threshold_exchange.apply(noisy, read_document(path))
     assert (result["let_go"], result["warnings"]) == (2, ["2 unsaved moves were let go."])
-    assert threshold_versions.unsaved(noisy).n_labels == 0
+    assert threshold_saving.unsaved(noisy).n_labels == 0
 
 
 @pytest.mark.parametrize(
@@ -468,17 +469,17 @@ def test_what_is_not_saved_is_what_differs_from_what_is_in_use(noisy, thresholds
     run_id = noisy.view().tagging.run_id
     moved = {every[place]: value for place, value in thresholds.items()}
     tuning.move(noisy, run_id, moved, {every[place]: goal for place, goal in goals.items()})
-    unsaved = threshold_versions.unsaved(noisy)
+    unsaved = threshold_saving.unsaved(noisy)
     assert (unsaved.n_moved, unsaved.n_goals) == found
     bob = Store(replace(noisy.settings, author="bob"))
-    assert threshold_versions.unsaved(bob).n_labels == 0
+    assert threshold_saving.unsaved(bob).n_labels == 0
     bob.close()
-    assert threshold_versions.go_back(noisy, AS_TRAINED)["let_go"] == sum(found)
+    assert threshold_saving.go_back(noisy, AS_TRAINED)["let_go"] == sum(found)
 
 
 def test_an_export_holds_the_runs_labels_in_order_and_what_is_known_of_the_version(noisy):
     version = save_thresholds(noisy, {ids(noisy)[1]: 0.25}, note="mine", goals={str(ids(noisy)[1]): "f1"})
-    found = json.loads(as_json(threshold_versions.export(noisy)))
+    found = json.loads(as_json(threshold_exchange.export(noisy)))
     newest = threshold_versions.history(noisy)[0]
     assert found == {
         "format": "transaction-tagger-thresholds",
@@ -497,7 +498,7 @@ def test_an_export_holds_the_runs_labels_in_order_and_what_is_known_of_the_versi
         ],
         "metrics": newest.metrics,
     }
-    assert threshold_versions.export(noisy, AS_TRAINED)["metrics"] is None
+    assert threshold_exchange.export(noisy, AS_TRAINED)["metrics"] is None
 
 
 @pytest.fixture
@@ -506,7 +507,7 @@ def file(noisy, tmp_path):
 
     def write(**changed: Any) -> Path:
         path = tmp_path / "changed.json"
-        path.write_text(json.dumps(threshold_versions.export(noisy) | changed))
+        path.write_text(json.dumps(threshold_exchange.export(noisy) | changed))
         return path
 
     return write
@@ -540,7 +541,7 @@ BAD = {
 def test_a_file_that_is_not_right_is_refused_by_name_and_nothing_is_stored(noisy, file, changed):
     before = stored(noisy)
     with pytest.raises(ThresholdsFileError) as caught:
-        threshold_versions.apply(noisy, read_document(file(**changed)))
+        threshold_exchange.apply(noisy, read_document(file(**changed)))
     assert "changed.json" in str(caught.value)
     assert caught.value.hint
     assert len(str(caught.value)) < 500
@@ -585,7 +586,7 @@ def test_a_file_may_name_some_labels_and_its_name_need_not_be_text(noisy, file, 
     odd = tmp_path / os.fsdecode(b"odd\xff.json")
     changed = [{"label": " Fuel", "threshold": 1, "goal": None}, {"label": "tesco", "threshold": 0.5}]
     file(labels=changed).rename(odd)
-    result = threshold_versions.apply(noisy, read_document(odd), note="")
+    result = threshold_exchange.apply(noisy, read_document(odd), note="")
     newest = threshold_versions.history(noisy)[0]
     assert newest.thresholds == (FIRST[0], 1.0, *FIRST[2:])
     assert newest.note == "from odd?.json"
@@ -596,16 +597,16 @@ def test_a_file_may_name_some_labels_and_its_name_need_not_be_text(noisy, file, 
 
 
 def test_a_note_that_is_given_wins(noisy, file):
-    threshold_versions.apply(noisy, read_document(file(labels=entries(("fuel", 0.9)))), note="of the team")
+    threshold_exchange.apply(noisy, read_document(file(labels=entries(("fuel", 0.9)))), note="of the team")
     assert threshold_versions.history(noisy)[0].note == "of the team"
 
 
 def test_a_file_of_another_run_is_met_by_folded_name_and_says_so(noisy, file):
     path = file(run_id="20200101-000000-abcdef", labels=entries(("FUEL", 0.11), ("petrol", 0.22)))
-    assert threshold_versions.apply(noisy, read_document(path))["unknown"] == ["petrol"]
+    assert threshold_exchange.apply(noisy, read_document(path))["unknown"] == ["petrol"]
     labelset.rename(noisy, "fuel", "petrol")
     path = file(run_id="20200101-000000-abcdef", labels=entries(("Petrol", 0.33)))
-    result = threshold_versions.apply(noisy, read_document(path))
+    result = threshold_exchange.apply(noisy, read_document(path))
     assert threshold_versions.history(noisy)[0].thresholds[1] == 0.33
     assert "20200101-000000-abcdef" in result["warnings"][0]
 
@@ -616,10 +617,10 @@ def test_a_file_of_this_run_means_the_labels_as_the_run_knows_them(noisy, file):
     labelset.rename(noisy, "fuel", "x")
     labelset.rename(noisy, "rent", "fuel")
     labelset.rename(noisy, "x", "rent")
-    assert threshold_versions.apply(noisy, read_document(path))["warnings"] == []
+    assert threshold_exchange.apply(noisy, read_document(path))["warnings"] == []
     assert threshold_versions.history(noisy)[0].thresholds == FIRST
     path = file(run_id="another", labels=entries(("rent", 0.2), ("fuel", 0.3)))
-    threshold_versions.apply(noisy, read_document(path))
+    threshold_exchange.apply(noisy, read_document(path))
     assert threshold_versions.history(noisy)[0].thresholds == (FIRST[0], 0.2, 0.3, *FIRST[3:])
 
 
@@ -627,7 +628,7 @@ def test_two_names_of_one_label_are_refused(noisy, file):
     labelset.rename(noisy, "fuel", "petrol")
     before = stored(noisy)
     with pytest.raises(ThresholdsFileError, match="one label twice"):
-        threshold_versions.apply(noisy, read_document(file(labels=entries(("fuel", 0.2), ("petrol", 0.3)))))
+        threshold_exchange.apply(noisy, read_document(file(labels=entries(("fuel", 0.2), ("petrol", 0.3)))))
     assert stored(noisy) == before
 
 
@@ -666,9 +667,9 @@ def test_saving_that_fails_on_the_way_leaves_everything_as_it_was(noisy, file, m
 
     monkeypatch.setattr(stored_runs, step, fail)
     for work in (
-        lambda: threshold_versions.save_draft(noisy),
-        lambda: threshold_versions.apply(noisy, read_document(path)),
-        *([] if step == "add_threshold_version" else [lambda: threshold_versions.go_back(noisy, AS_TRAINED)]),
+        lambda: threshold_saving.save_draft(noisy),
+        lambda: threshold_exchange.apply(noisy, read_document(path)),
+        *([] if step == "add_threshold_version" else [lambda: threshold_saving.go_back(noisy, AS_TRAINED)]),
     ):
         with pytest.raises(ZeroDivisionError):
             work()
@@ -679,7 +680,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from tagger.config import Settings
-from tagger.services import threshold_versions
+from tagger.services import threshold_saving
 from tagger.services.store import Store
 from tagger.storage import runs
 
@@ -691,7 +692,7 @@ def die(*args):
     os.kill(os.getpid(), signal.SIGKILL)
 
 runs.set_draft = die
-threshold_versions.save_draft(store)
+threshold_saving.save_draft(store)
 """
 
 
@@ -705,7 +706,7 @@ def test_a_kill_while_saving_leaves_what_was_in_use(noisy):
     again = Store(noisy.settings)
     assert stored(again) == before
     assert np.array_equal(again.view().tagging.thresholds, view.tagging.thresholds)
-    assert threshold_versions.save_draft(again)["changed"] == 1
+    assert threshold_saving.save_draft(again)["changed"] == 1
     assert again.view().tagging.thresholds[0] == 0.123
     again.close()
 
@@ -727,10 +728,10 @@ def test_only_what_was_seen_is_saved(noisy):
     tuning.move(noisy, run_id, {2: 0.1})  # in another window
     for seen in (Seen(AS_TRAINED, {1: 0.9}), Seen(AS_TRAINED, {1: 0.9, 2: 0.2}), Seen(7, {1: 0.9, 2: 0.1})):
         with pytest.raises(MovedMeanwhileError):
-            threshold_versions.save_draft(noisy, run_id=run_id, seen=seen)
+            threshold_saving.save_draft(noisy, run_id=run_id, seen=seen)
     assert [version.id for version in threshold_versions.history(noisy)] == [AS_TRAINED]
     assert tuning.panel(noisy).n_changed == 2, "nothing is let go"
-    saved = threshold_versions.save_draft(noisy, run_id=run_id, seen=Seen(AS_TRAINED, {1: 0.9, 2: 0.1}))
+    saved = threshold_saving.save_draft(noisy, run_id=run_id, seen=Seen(AS_TRAINED, {1: 0.9, 2: 0.1}))
     assert saved["changed"] == 2
 
 
@@ -739,21 +740,19 @@ def test_goals_that_were_not_seen_are_not_saved(noisy):
     tuning.move(noisy, run_id, {1: 0.9}, {1: "f1"})
     for goals in ({}, {1: "f2"}, {1: "f1", 2: "f1"}):
         with pytest.raises(MovedMeanwhileError):
-            threshold_versions.save_draft(noisy, run_id=run_id, seen=Seen(AS_TRAINED, {1: 0.9}, goals))
-    assert (
-        threshold_versions.save_draft(noisy, run_id=run_id, seen=Seen(AS_TRAINED, {1: 0.9}, {1: "f1"}))["changed"] == 1
-    )
+            threshold_saving.save_draft(noisy, run_id=run_id, seen=Seen(AS_TRAINED, {1: 0.9}, goals))
+    assert threshold_saving.save_draft(noisy, run_id=run_id, seen=Seen(AS_TRAINED, {1: 0.9}, {1: "f1"}))["changed"] == 1
 
 
 def test_what_a_goal_still_had_to_solve_is_saved_where_it_leads(noisy):
     run_id = noisy.view().tagging.run_id
     tuning.move(noisy, run_id, {2: 0.9}, {1: "fixed:0.75"})
     with pytest.raises(MovedMeanwhileError):  # another label's slider was moved unseen
-        threshold_versions.save_draft(noisy, run_id=run_id, seen=Seen(AS_TRAINED, {1: None}, {1: "fixed:0.75"}))
+        threshold_saving.save_draft(noisy, run_id=run_id, seen=Seen(AS_TRAINED, {1: None}, {1: "fixed:0.75"}))
     with pytest.raises(MovedMeanwhileError):  # its goal is another by now
-        threshold_versions.save_draft(noisy, run_id=run_id, seen=Seen(AS_TRAINED, {1: None, 2: 0.9}, {1: "f1"}))
+        threshold_saving.save_draft(noisy, run_id=run_id, seen=Seen(AS_TRAINED, {1: None, 2: 0.9}, {1: "f1"}))
     seen = Seen(AS_TRAINED, {1: None, 2: 0.9}, {1: "fixed:0.75"})
-    assert threshold_versions.save_draft(noisy, run_id=run_id, seen=seen)["changed"] == 2
+    assert threshold_saving.save_draft(noisy, run_id=run_id, seen=seen)["changed"] == 2
     assert threshold_versions.history(noisy)[0].thresholds[:2] == (0.75, 0.9)
 
 
@@ -762,10 +761,10 @@ def test_a_step_that_was_taken_is_not_taken_again(noisy):
     for _ in range(2):
         tuning.move(noisy, run_id, {1: 0.9}, step="a")
     seen = Seen(AS_TRAINED, {1: 0.9})
-    first = threshold_versions.save_draft(noisy, run_id=run_id, seen=seen, step="b")
+    first = threshold_saving.save_draft(noisy, run_id=run_id, seen=seen, step="b")
     tuning.move(noisy, run_id, {1: 0.1}, step="a")
     assert tuning.panel(noisy).n_changed == 0
-    again = threshold_versions.save_draft(noisy, run_id=run_id, seen=seen, step="b")
+    again = threshold_saving.save_draft(noisy, run_id=run_id, seen=seen, step="b")
     assert again == first | {"changed": 0}
     assert len(threshold_versions.history(noisy)) == 2
 
@@ -774,12 +773,12 @@ def test_a_step_that_was_refused_can_be_taken_later(noisy):
     run_id = noisy.view().tagging.run_id
     tuning.move(noisy, run_id, {1: 0.9})
     with pytest.raises(MovedMeanwhileError):
-        threshold_versions.save_draft(noisy, run_id=run_id, seen=Seen(AS_TRAINED, {}), step="a")
+        threshold_saving.save_draft(noisy, run_id=run_id, seen=Seen(AS_TRAINED, {}), step="a")
     with pytest.raises(SettingError):
         tuning.move(noisy, run_id, {1: 2.0}, step="b")
     tuning.move(noisy, run_id, {2: 0.2}, step="b")
     seen = Seen(AS_TRAINED, {1: 0.9, 2: 0.2})
-    assert threshold_versions.save_draft(noisy, run_id=run_id, seen=seen, step="a")["changed"] == 2
+    assert threshold_saving.save_draft(noisy, run_id=run_id, seen=seen, step="a")["changed"] == 2
 
 
 def test_what_was_seen_of_a_run_that_is_not_in_use_any_more_is_not_saved(noisy):
@@ -788,17 +787,17 @@ def test_what_was_seen_of_a_run_that_is_not_in_use_any_more_is_not_saved(noisy):
     add_scored_run(noisy, np.zeros(noisy.view().truth.y_true.shape, dtype=bool), promote=True)
     assert noisy.view().tagging.run_id != run_id
     with pytest.raises(MovedMeanwhileError, match="Another run"):
-        threshold_versions.save_draft(noisy, run_id=run_id, seen=Seen(AS_TRAINED, {1: 0.9}))
+        threshold_saving.save_draft(noisy, run_id=run_id, seen=Seen(AS_TRAINED, {1: 0.9}))
     assert [version.id for version in threshold_versions.history(noisy, run_id)] == [AS_TRAINED]
 
 
 def test_saving_what_does_not_differ_makes_no_version(noisy):
     run_id = noisy.view().tagging.run_id
     tuning.move(noisy, run_id, {1: FIRST[0]})
-    assert threshold_versions.save_draft(noisy) == {"run_id": run_id, "threshold_version_id": AS_TRAINED, "changed": 0}
+    assert threshold_saving.save_draft(noisy) == {"run_id": run_id, "threshold_version_id": AS_TRAINED, "changed": 0}
     tuning.move(noisy, run_id, {1: 0.9})
-    first = threshold_versions.save_draft(noisy)["threshold_version_id"]
-    assert threshold_versions.save_draft(noisy, note="again") == {
+    first = threshold_saving.save_draft(noisy)["threshold_version_id"]
+    assert threshold_saving.save_draft(noisy, note="again") == {
         "run_id": run_id,
         "threshold_version_id": first,
         "changed": 0,
@@ -809,6 +808,6 @@ def test_saving_what_does_not_differ_makes_no_version(noisy):
 def test_a_note_that_is_too_long_is_refused_and_the_draft_stays(noisy):
     tuning.move(noisy, noisy.view().tagging.run_id, {1: 0.9})
     with pytest.raises(SettingError, match="501 characters"):
-        threshold_versions.save_draft(noisy, note="n" * 501)
+        threshold_saving.save_draft(noisy, note="n" * 501)
     assert tuning.panel(noisy).n_changed == 1
-    threshold_versions.save_draft(noisy, note="n" * 500)
+    threshold_saving.save_draft(noisy, note="n" * 500)

@@ -27,7 +27,7 @@ from tagger.learning.metrics import score_labels, summarize
 from tagger.learning.recipe import Recipe
 from tagger.learning.step_curve import step_curves
 from tagger.learning.thresholds import cut_by_others
-from tagger.services import labelset, threshold_versions, training, tuning
+from tagger.services import labelset, threshold_saving, threshold_versions, training, tuning
 from tagger.services.board import RECOMMENDED, HeldOut
 from tagger.services.progress import Progress
 from tagger.services.reach import Shown
@@ -57,7 +57,7 @@ def test_saving_makes_a_version_that_is_used_and_clears_the_draft(scattered):
     run_id = scattered.view().tagging.run_id
     assert scattered.view().tagging.threshold_version_id is None
     tuning.move(scattered, run_id, {1: 0.9})
-    version = threshold_versions.save_draft(scattered, note="stricter")["threshold_version_id"]
+    version = threshold_saving.save_draft(scattered, note="stricter")["threshold_version_id"]
     panel = tuning.panel(scattered)
     assert scattered.view().tagging.threshold_version_id == version
     assert panel.saved == panel.drafts == {1: 0.9, 2: 0.3, 3: 0.7}
@@ -82,13 +82,13 @@ def test_a_threshold_that_means_nothing_is_refused(scattered, value):
     with pytest.raises(SettingError, match="means nothing"):
         tuning.set_draft(scattered, "groceries", value)
     assert tuning.panel(scattered).drafts == before.drafts
-    assert threshold_versions.save_draft(scattered)["threshold_version_id"] == AS_TRAINED
+    assert threshold_saving.save_draft(scattered)["threshold_version_id"] == AS_TRAINED
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_the_ends_of_the_scale_may_be_chosen(scattered, value):
     tuning.move(scattered, scattered.view().tagging.run_id, {1: value})
-    threshold_versions.save_draft(scattered)
+    threshold_saving.save_draft(scattered)
     assert tuning.panel(scattered).saved[1] == value
 
 
@@ -123,7 +123,7 @@ def test_only_what_differs_from_the_thresholds_in_use_counts_as_changed(scattere
     panel = tuning.panel(scattered)
     tuning.move(scattered, panel.run_id, {1: 0.9})
     tuning.move(scattered, scattered.view().tagging.run_id, {1: panel.saved[1]})
-    assert threshold_versions.save_draft(scattered)["changed"] == 0
+    assert threshold_saving.save_draft(scattered)["changed"] == 0
 
 
 GOALS = ["f1", "f2", "f0.5", "precision>=0.5", "recall>=0.7", "cost:1:5", "cost:9:1", "grid", "exact", "fixed:0.35"]
@@ -278,16 +278,16 @@ def test_goals_survive_a_restart_belong_to_their_author_and_are_saved_with_the_v
         again = Store(replace(tunable.settings, author=author))
         assert label(tuning.panel(again), 1).goal == expected
         again.close()
-    first = threshold_versions.save_draft(tunable)["threshold_version_id"]
+    first = threshold_saving.save_draft(tunable)["threshold_version_id"]
     bob = Store(replace(tunable.settings, author="bob"))
     assert (label(tuning.panel(bob), 1).goal, label(tuning.panel(bob), 1).at_goal) == ("f2", True)
     tuning.move(bob, run_id, {}, {2: "recall>=0.9"})
-    second = threshold_versions.save_draft(bob)["threshold_version_id"]
+    second = threshold_saving.save_draft(bob)["threshold_version_id"]
     goals = {version.id: version.goals for version in threshold_versions.history(tunable)}
     assert goals == {second: {"1": "f2", "2": "recall>=0.9"}, first: {"1": "f2"}, AS_TRAINED: None}
-    threshold_versions.go_back(bob, first)
+    threshold_saving.go_back(bob, first)
     assert [label(tuning.panel(tunable), label_id).goal for label_id in (1, 2)] == ["f2", RECOMMENDED]
-    threshold_versions.go_back(bob, AS_TRAINED)
+    threshold_saving.go_back(bob, AS_TRAINED)
     assert label(tuning.panel(tunable), 1).goal == RECOMMENDED
     bob.close()
 
@@ -311,7 +311,7 @@ def test_all_tags_to_their_goal_and_saved_are_at_their_goal(tunable):
     run_id = tuning.panel(tunable).run_id
     tuning.move(tunable, run_id, {}, dict.fromkeys((1, 2, 3, 4), "f1"))
     assert tuning.panel(tunable).n_changed == 3
-    threshold_versions.save_draft(tunable)
+    threshold_saving.save_draft(tunable)
     panel = tuning.panel(tunable)
     assert [each.at_goal for each in panel.labels] == [True, True, True, True]
     assert (panel.n_changed, panel.has_new_goals) == (0, False)
@@ -417,7 +417,7 @@ def test_a_draft_moved_by_name_is_saved_as_a_whole(scattered):
     tuning.set_draft(scattered, "rent", 0.2)
     with pytest.raises(SettingError, match="unheard of"):
         tuning.set_draft(scattered, "unheard of", 0.2)
-    assert threshold_versions.save_draft(scattered)["changed"] == 2
+    assert threshold_saving.save_draft(scattered)["changed"] == 2
     assert tuning.panel(scattered).saved == {1: 0.8, 2: 0.3, 3: 0.2}
 
 
