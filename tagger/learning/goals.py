@@ -59,9 +59,13 @@ class Goal(Protocol):
     def solve(self, curve: StepCurve, /) -> Solution | None:
         """The threshold that reaches it; None where these rows cannot say."""
 
+    def written(self, nearest: float) -> str:
+        """What a solution comes to that does not reach it, as people read it."""
+        return f"{nearest:.3f}"
+
 
 @dataclass(frozen=True)
-class BestF:
+class BestF(Goal):
     """The highest F-beta: recall counts beta times as much as precision (van Rijsbergen 1979)."""
 
     beta: float = 1.0
@@ -85,7 +89,7 @@ class BestF:
 
 
 @dataclass(frozen=True)
-class RecallAtPrecision:
+class RecallAtPrecision(Goal):
     """The highest recall among thresholds whose precision is at least `precision`."""
 
     precision: float
@@ -108,7 +112,7 @@ class RecallAtPrecision:
 
 
 @dataclass(frozen=True)
-class PrecisionAtRecall:
+class PrecisionAtRecall(Goal):
     """The highest precision among thresholds whose recall is at least `recall`. All rows together always reach it."""
 
     recall: float
@@ -128,7 +132,7 @@ class PrecisionAtRecall:
 
 
 @dataclass(frozen=True)
-class LeastCost:
+class LeastCost(Goal):
     """The lowest total of what false and missed tags cost; giving the tag to no row is one of the choices."""
 
     false: float
@@ -162,10 +166,14 @@ class AtMostPerMonth:
     """The most suggestions without any calendar month getting more than `count`. It asks transactions, not verdicts."""
 
     count: int
+    tunes: ClassVar[bool] = False
 
     @property
     def title(self) -> str:
         return f"At most {self.count:,} suggestions in any month"
+
+    def written(self, nearest: float) -> str:
+        return f"{nearest:,.0f}"
 
     def solve(self, monthly: Monthly) -> Solution | None:
         """The lowest threshold that keeps it in every month; None where no transaction has a score."""
@@ -184,7 +192,7 @@ class AtMostPerMonth:
 
 
 @dataclass(frozen=True)
-class Grid:
+class Grid(Goal):
     """The best F1 among the 17 points of the original recipe, which compared with `>` instead of `>=`.
 
     Among points of equal F1 the one nearest to 0.5 is taken, then the lower one: a label whose positives and negatives
@@ -204,7 +212,7 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Fixed:
+class Fixed(Goal):
     """One threshold, whatever the rows say."""
 
     value: float = DEFAULT_THRESHOLD

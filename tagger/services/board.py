@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -98,12 +98,13 @@ class Board:
             return f"n = {n_groups} different descriptions: too few to tune"
         return ""
 
-    def solve(self, place: int, goal: str, reach: Reach | None = None) -> Solution | None:
+    def solve(self, place: int, goal: str, reach: Callable[[], Reach | None]) -> Solution | None:
         """Where a label reaches its goal; where too little is judged to tell, what the run was trained with.
 
         Parameters
         ----------
-        reach : what a limit a month is counted on; without it no label reaches one.
+        reach : gives what a limit a month is counted on; where it gives None, no label reaches one. It is asked for a
+            limit only: what a million transactions show takes a while.
 
         Returns
         -------
@@ -111,7 +112,8 @@ class Board:
         """
         parsed = read_goal(goal)
         if isinstance(parsed, AtMostPerMonth):
-            return None if reach is None else reach.keep_to(int(self.evidence.columns[place]), parsed)
+            counted = reach()
+            return None if counted is None else counted.keep_to(int(self.evidence.columns[place]), parsed)
         if parsed is None:
             return Solution(self.trained(place))
         if parsed.tunes and self.why_not_tuned(place):

@@ -13,10 +13,10 @@ import numpy as np
 
 from tagger.errors import NotFoundError
 from tagger.labels.labelset import Label
-from tagger.learning.goals import AtMostPerMonth, Solution
+from tagger.learning.goals import Solution
 from tagger.learning.metrics import score_labels
 from tagger.learning.thresholds import apply_thresholds
-from tagger.services.board import RECOMMENDED, Board, board, reach, read_goal, readable
+from tagger.services.board import RECOMMENDED, Board, board, reach, readable
 from tagger.services.evidence import measured_on
 from tagger.services.reach import Reach
 from tagger.services.scores import summary
@@ -145,9 +145,7 @@ class MeasuredRun:
 
     def solve(self, place: int, goal: str) -> Solution | None:
         """Where a label of the board reaches its goal."""
-        # What transactions show is counted only where it is asked for: of a million that takes a while.
-        is_counted = isinstance(read_goal(goal), AtMostPerMonth)
-        return self.board.solve(place, goal, self._reach if is_counted else None)
+        return self.board.solve(place, goal, lambda: self._reach)
 
     @cached_property
     def _reach(self) -> Reach | None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tagger.errors import SettingError
 from tagger.labels.labelset import Label, find
 from tagger.learning.bootstrap import ScoreIntervals
-from tagger.learning.goals import AtMostPerMonth, BestF, Solution
+from tagger.learning.goals import BestF, Solution
 from tagger.learning.metrics import LabelScore, score_labels
 from tagger.learning.thresholds import apply_thresholds
 from tagger.services import flips as flipping
@@ -126,8 +126,10 @@ def panel(store: Store) -> Panel:
         saved = float(view.tagging.thresholds[column])
         saved_goal = saved_goals.get(str(label.id), RECOMMENDED)
         goal = goals.get(str(label.id), RECOMMENDED)
-        solution = its_board.solve(place, goal, its_reach)
-        saved_solutions.append(solution if goal == saved_goal else its_board.solve(place, saved_goal, its_reach))
+        solution = its_board.solve(place, goal, lambda: its_reach)
+        saved_solutions.append(
+            solution if goal == saved_goal else its_board.solve(place, saved_goal, lambda: its_reach)
+        )
         why_not = its_board.why_not_tuned(place)
         best = None if why_not else BestF().solve(its_board.curves[place])
         stands = float(draft.get(str(label.id), saved))
@@ -218,10 +220,11 @@ def move(
     unsolved = {label_id: goal for label_id, goal in goals.items() if label_id not in thresholds}
     view = store.view()
     if unsolved and view.tagging.run_id == run_id:
-        its_board, its_reach = board(store, view), reach(store, view)
+        its_board = board(store, view)
         place_of = {label.id: place for place, label in enumerate(its_board.labels)}
         for label_id, goal in unsolved.items():
-            solution = its_board.solve(place_of[label_id], goal, its_reach) if label_id in place_of else None
+            place = place_of.get(label_id)
+            solution = None if place is None else its_board.solve(place, goal, lambda: reach(store, view))
             if solution is not None:
                 moved[label_id] = solution.threshold
     author = store.settings.author
@@ -292,9 +295,9 @@ def set_goal(store: Store, name: str, goal: str) -> dict[str, Any]:
     bundle = store.bundle(view.tagging.run_id)
     label = _known(store, view, bundle, name)
     goal = "".join(goal.casefold().split())
-    its_board, its_reach = board(store, view), reach(store, view)
+    its_board = board(store, view)
     place = its_board.labels.index(label)
-    solution = its_board.solve(place, goal, its_reach)
+    solution = its_board.solve(place, goal, lambda: reach(store, view))
     note = _note(goal, solution, its_board.why_not_tuned(place))
     if solution is None:
         raise SettingError(f"There is no threshold of {label.name!r} for this goal. {note}.", hint=_MORE)
@@ -325,9 +328,8 @@ def _note(goal: str, solution: Solution | None, why_not: str) -> str:
     parsed = read_goal(goal)
     if solution is None:
         return "No dated transaction is left to suggest it for"
-    if parsed is None or (not isinstance(parsed, AtMostPerMonth) and parsed.tunes and why_not):
+    if parsed is None or (parsed.tunes and why_not):
         return f"{why_not}. Kept at the recommended {solution.threshold:.3f}" if why_not else ""
     if solution.reached or solution.nearest is None:
         return ""
-    nearest = f"{solution.nearest:,.0f}" if isinstance(parsed, AtMostPerMonth) else f"{solution.nearest:.3f}"
-    return f"{parsed.title} cannot be reached here; the nearest is {nearest}"
+    return f"{parsed.title} cannot be reached here; the nearest is {parsed.written(solution.nearest)}"

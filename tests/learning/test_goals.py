@@ -157,6 +157,11 @@ def test_a_monthly_limit_is_kept_in_every_month_and_no_lower_threshold_keeps_it(
     assert given_in_all(solution.threshold) == max(given_in_all(threshold) for threshold in keeping)
 
 
+def test_what_a_goal_that_is_not_reached_comes_to_reads_as_a_score_or_as_a_count():
+    assert RecallAtPrecision(0.9).written(0.75) == "0.750"
+    assert AtMostPerMonth(20).written(1234.0) == "1,234"
+
+
 def test_the_grid_takes_the_best_of_its_points_and_fixed_the_value_itself():
     curve = curve_of([(0.12, True), (0.31, False), (0.42, True), (0.43, True), (0.9, True)])
     assert Grid().solve(curve).threshold in GRID

@@ -236,6 +236,15 @@ def test_a_tag_with_too_few_descriptions_does_not_stay_where_another_goal_put_it
     assert (label(tuning.panel(tunable), 4).draft, label(tuning.panel(tunable), 4).at_goal) == (0.3, True)
 
 
+def test_what_transactions_show_is_asked_for_a_limit_a_month_only(tunable):
+    board, asked = tuning.panel(tunable).board, []
+    for goal in (RECOMMENDED, *GOALS):
+        assert board.solve(0, goal, lambda: asked.append(1)) is not None
+    assert not asked
+    assert board.solve(0, "permonth<=4", lambda: asked.append(1)) is None
+    assert asked
+
+
 @pytest.mark.parametrize("goal", ["fixed:0.25", "permonth<=4"])
 def test_a_goal_that_asks_no_verdict_holds_for_rare_tags_as_well(tunable, goal):
     tuning.move(tunable, tuning.panel(tunable).run_id, {}, {4: goal})
