@@ -24,6 +24,7 @@ MAY_USE = {
     "labels": {"errors", "config"},
     "transactions": {"errors", "config"},
     "errors": set(),
+    "processor": set(),
     "config": {"errors"},
 }
 # A library, and the only places that may import it.

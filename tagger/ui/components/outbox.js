@@ -12,6 +12,7 @@ class Outbox {
     this.pending = [];
     this.attempt = 0;
     this.timer = 0;
+    this.departure = new Departure({ isOpen: () => this.pending.length > 0, leave: () => clearTimeout(this.timer) });
   }
 
   /** What was kept from before a reload goes out at once. */
@@ -50,6 +51,7 @@ class Outbox {
     this.attempt = 0;
     this.keep();
     this.plan();
+    if (!this.pending.length) this.departure.allow();
   }
 
   send() {
@@ -81,5 +83,6 @@ class Outbox {
 
   dispose() {
     clearTimeout(this.timer);
+    this.departure.dispose();
   }
 }

@@ -10,14 +10,14 @@ from typing import Any
 import streamlit as st
 from streamlit.components.v2 import component
 
-from tagger.ui.components import BASE_STYLE, OUTBOX
+from tagger.ui.components import BASE_STYLE, DEPARTURE, OUTBOX
 from tagger.ui.components.operations import Handler, answer, catch_up, receive
 
 _FOLDER = Path(__file__).parent
 _component = component(
     "tagger_flip_list",
     css="\n".join(path.read_text(encoding="utf-8") for path in (BASE_STYLE, _FOLDER / "flip_list.css")),
-    js="\n".join(path.read_text(encoding="utf-8") for path in (OUTBOX, _FOLDER / "flip_list.js")),
+    js="\n".join(path.read_text(encoding="utf-8") for path in (DEPARTURE, OUTBOX, _FOLDER / "flip_list.js")),
 )
 
 

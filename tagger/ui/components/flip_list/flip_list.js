@@ -73,6 +73,7 @@ class FlipList {
   receive(data) {
     const handled = new Set(data.acknowledged);
     const failed = new Map(Object.entries(data.failed));
+    if (failed.size) this.outbox.departure.stay();
     this.outbox.settle(new Set([...handled, ...failed.keys()]));
     const fresh = new Map(data.flips.map((flip) => [keyOf(flip), flip]));
     if (data.listing === this.listing) this.update(fresh, handled, failed);

@@ -23,13 +23,13 @@ import numpy.typing as npt
 import streamlit as st
 
 from tagger.learning.calibration import Bin
-from tagger.ui.components import BASE_STYLE, OUTBOX
+from tagger.ui.components import BASE_STYLE, DEPARTURE, OUTBOX
 from tagger.ui.components.operations import Operation, Outcome, answer, catch_up, receive
 
 _HERE = Path(__file__).parent
 # One module in several files: each uses what the ones before it define.
 _NAMES = ("numbers", "dom", "goals", "chart", "card", "totals", "tools", "save_bar", "panel")
-SCRIPTS = (OUTBOX, *(_HERE / f"{name}.js" for name in _NAMES))
+SCRIPTS = (DEPARTURE, OUTBOX, *(_HERE / f"{name}.js" for name in _NAMES))
 
 _mount = st.components.v2.component(
     "transaction_tagger.threshold_panel",

@@ -123,7 +123,10 @@ class Panel {
     let isHeld = false;
     const wasSaving = this.isSaving;
     const refused = Object.keys(state.failed).filter((id) => this.outbox.holds(id));
-    if (refused.length) this.refusal = state.failed[refused.at(-1)];
+    if (refused.length) {
+      this.refusal = state.failed[refused.at(-1)];
+      this.outbox.departure.stay();
+    }
     this.outbox.settle(new Set([...state.acknowledged, ...refused]));
     this.bar.settle(state.acknowledged);
     this.state = state;

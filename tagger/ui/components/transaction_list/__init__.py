@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from streamlit.components.v2 import component
 
+from tagger.ui.components import DEPARTURE
 from tagger.ui.components.operations import Handler, answer, catch_up, receive
 
 Color = Literal["red", "orange", "yellow", "green", "blue", "violet", "gray"]
@@ -23,7 +24,7 @@ _FOLDER = Path(__file__).parent
 _component = component(
     "tagger_transaction_list",
     css=(_FOLDER / "transaction_list.css").read_text(encoding="utf-8"),
-    js=(_FOLDER / "transaction_list.js").read_text(encoding="utf-8"),
+    js="\n".join(path.read_text(encoding="utf-8") for path in (DEPARTURE, _FOLDER / "transaction_list.js")),
 )
 
 

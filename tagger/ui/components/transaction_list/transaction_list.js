@@ -71,6 +71,7 @@ class TransactionList {
     this.picker?.close({ refocus: false })
     this.resized.disconnect()
     removeEventListener("beforeunload", this.onLeave)
+    this.departure.dispose()
     removeEventListener("keydown", this.onReturn, { capture: true })
     this.root.remove()
   }
@@ -126,7 +127,9 @@ class TransactionList {
     if (this.pending.length === before) return
     this.attempt = 0
     this.#store()
+    if (anyFailed) this.departure.stay()
     if (!this.pending.length && !anyFailed) this.#announce("Saved")
+    if (!this.pending.length) this.departure.allow()
   }
 
   #fail(entry, message) {
@@ -421,6 +424,11 @@ class TransactionList {
       if (this.root.isConnected && this.pending.some(({ at }) => Date.now() - at > STALLED_MS)) event.preventDefault()
     }
     addEventListener("beforeunload", this.onLeave)
+    this.departure = new Departure({
+      isOpen: () => this.pending.length > 0,
+      hurry: () => this.unsent && this.#send({ again: true }),
+      leave: () => ["gather", "retry"].forEach((timer) => clearTimeout(this.timers[timer])),
+    })
     parent.appendChild(this.root)
     this.resized = new ResizeObserver(() => this.#measure())
     this.resized.observe(this.root)
