@@ -114,11 +114,16 @@ class Board:
         if isinstance(parsed, AtMostPerMonth):
             counted = reach()
             return None if counted is None else counted.keep_to(int(self.evidence.columns[place]), parsed)
-        if parsed is None:
+        if (place, goal) not in self._solutions:
+            self._solutions[place, goal] = self._solve(place, parsed)
+        return self._solutions[place, goal]
+
+    def _solve(self, place: int, goal: Goal | None) -> Solution | None:
+        if goal is None:
             return Solution(self.trained(place))
-        if parsed.tunes and self.why_not_tuned(place):
+        if goal.tunes and self.why_not_tuned(place):
             return Solution(self.trained(place), reached=False)
-        return parsed.solve(self.curves[place])
+        return goal.solve(self.curves[place])
 
     def held_out(
         self, thresholds: Sequence[float], goals: Sequence[str], solutions: Sequence[Solution | None]
@@ -170,6 +175,10 @@ class Board:
         """Folds as they were in training; rows that the run never saw have folds of their own, by description."""
         unseen = self.evidence.folds.max(initial=-1) + 1 + self.evidence.groups % _UNSEEN_FOLDS
         return np.where(self.evidence.folds < 0, unseen, self.evidence.folds)
+
+    @cached_property
+    def _solutions(self) -> dict[tuple[int, str], Solution | None]:
+        return {}
 
     @cached_property
     def _cuts(self) -> dict[tuple[int, str], tuple[_Matrix, LabelScore]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from tagger.errors import SettingError
 from tagger.labels.labelset import Label, find
 from tagger.learning.bootstrap import ScoreIntervals
-from tagger.learning.goals import BestF, Solution
+from tagger.learning.goals import Solution
 from tagger.learning.metrics import LabelScore, score_labels
 from tagger.learning.thresholds import apply_thresholds
 from tagger.services import flips as flipping
@@ -38,7 +39,7 @@ class LabelTuning:
     ----------
     saved, draft : the threshold in use, and where the slider stands.
     goal, saved_goal : what it is to reach, as `parse_goal` reads it, or RECOMMENDED; and what it was saved with.
-    solution : where it reaches that; None where nothing can say.
+    solution, saved_solution : where it reaches these; None where nothing can say.
     best_f1 : the peak of the curve that is drawn; None where there is too little to tune on.
     held_out : where the goal chose the threshold without the rows that are cut at it; None where it chose none.
     given, given_saved : how many transactions the model gives it where the slider stands, and as saved; `answered`
@@ -52,6 +53,7 @@ class LabelTuning:
     goal: str
     saved_goal: str
     solution: Solution | None
+    saved_solution: Solution | None
     best_f1: float | None
     held_out: LabelScore | None
     given: int
@@ -64,19 +66,15 @@ class LabelTuning:
         return self.solution is not None and self.draft == self.solution.threshold
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Panel:
-    """All sliders of the current run.
+    """All sliders of the current run, and what is counted from where they stand once it is asked for.
 
     Attributes
     ----------
     board, reach : what curves and counts are drawn from; None where there is nothing to draw.
-    intervals : at the sliders.
-    held_out, held_out_saved : what the sliders score, and the saved thresholds, with each row cut at thresholds that
-        were chosen without it.
-    has_new_goals : a label was given another goal than it was saved with.
     saved_everywhere : float64, the thresholds in use of all labels of the store; NaN where no model knows one.
-    shown_saved, shown : what all transactions show at these, and at the sliders.
+    shown_saved : what all transactions show at these.
     unknown : the labels that the run does not know yet.
     """
 
@@ -88,13 +86,8 @@ class Panel:
     unknown: tuple[str, ...]
     board: Board | None = None
     reach: Reach | None = None
-    intervals: ScoreIntervals | None = None
-    held_out: HeldOut | None = None
-    held_out_saved: HeldOut | None = None
-    has_new_goals: bool = False
     saved_everywhere: NDArray[np.float64] | None = None
     shown_saved: Shown | None = None
-    shown: Shown | None = None
 
     @property
     def saved(self) -> dict[int, float]:
@@ -109,6 +102,43 @@ class Panel:
     def drafts(self) -> dict[int, float]:
         return {each.label.id: each.draft for each in self.labels}
 
+    @property
+    def has_new_goals(self) -> bool:
+        """A label was given another goal than it was saved with."""
+        return any(each.goal != each.saved_goal for each in self.labels)
+
+    @cached_property
+    def intervals(self) -> ScoreIntervals | None:
+        """Where the scores at the sliders lie."""
+        if self.board is None or not self.labels:
+            return None
+        return self.board.uncertainty.at(np.array([each.draft for each in self.labels]))
+
+    @cached_property
+    def held_out(self) -> HeldOut | None:
+        """What the sliders score with each row cut at thresholds that were chosen without it."""
+        return self._held_out([(each.draft, each.goal, each.solution) for each in self.labels])
+
+    @cached_property
+    def held_out_saved(self) -> HeldOut | None:
+        """The same for the saved thresholds."""
+        return self._held_out([(each.saved, each.saved_goal, each.saved_solution) for each in self.labels])
+
+    @cached_property
+    def shown(self) -> Shown | None:
+        """What all transactions show at the sliders."""
+        if self.board is None or self.reach is None or self.saved_everywhere is None:
+            return None
+        everywhere = self.saved_everywhere.copy()
+        everywhere[self.board.evidence.columns] = [each.draft for each in self.labels]
+        return self.reach.shown(everywhere)
+
+    def _held_out(self, labels: Sequence[tuple[float, str, Solution | None]]) -> HeldOut | None:
+        if self.board is None:
+            return None
+        thresholds, goals, solutions = zip(*labels, strict=True) if labels else ((), (), ())
+        return self.board.held_out(thresholds, goals, solutions)
+
 
 def panel(store: Store) -> Panel:
     """The current run's sliders, with the rows that they are fairly measured on."""
@@ -121,17 +151,14 @@ def panel(store: Store) -> Panel:
         draft = runs.draft(connection, bundle.run_id, store.settings.author)
     saved_goals, goals = goals_of(store, bundle)
     answered = its_reach.answered
-    labels, saved_solutions = [], []
+    labels = []
     for place, (column, label) in enumerate(zip(evidence.columns.tolist(), its_board.labels, strict=True)):
         saved = float(view.tagging.thresholds[column])
         saved_goal = saved_goals.get(str(label.id), RECOMMENDED)
         goal = goals.get(str(label.id), RECOMMENDED)
         solution = its_board.solve(place, goal, lambda: its_reach)
-        saved_solutions.append(
-            solution if goal == saved_goal else its_board.solve(place, saved_goal, lambda: its_reach)
-        )
         why_not = its_board.why_not_tuned(place)
-        best = None if why_not else BestF().solve(its_board.curves[place])
+        best = None if why_not else its_board.solve(place, "f1", lambda: its_reach)
         stands = float(draft.get(str(label.id), saved))
         labels.append(
             LabelTuning(
@@ -141,6 +168,7 @@ def panel(store: Store) -> Panel:
                 goal=goal,
                 saved_goal=saved_goal,
                 solution=solution,
+                saved_solution=its_board.solve(place, saved_goal, lambda: its_reach),
                 best_f1=None if best is None else best.threshold,
                 held_out=None if solution is None else its_board.cut(place, goal, solution.threshold)[1],
                 given=its_reach.given(column, stands),
@@ -149,11 +177,7 @@ def panel(store: Store) -> Panel:
                 note=_note(goal, solution, why_not),
             )
         )
-    drafts = np.array([each.draft for each in labels])
-    known = set(evidence.columns.tolist())
-    saved_everywhere = view.tagging.thresholds
-    everywhere = saved_everywhere.copy()
-    everywhere[evidence.columns] = drafts
+    known, saved_everywhere = set(evidence.columns.tolist()), view.tagging.thresholds
     return Panel(
         run_id=bundle.run_id,
         version_id=view.tagging.threshold_version_id,
@@ -163,19 +187,10 @@ def panel(store: Store) -> Panel:
         unknown=tuple(view.labels[column].name for column in sorted(set(range(len(view.labels))) - known)),
         board=its_board,
         reach=its_reach,
-        intervals=its_board.uncertainty.at(drafts) if labels else None,
-        held_out=its_board.held_out(
-            [each.draft for each in labels], [each.goal for each in labels], [each.solution for each in labels]
-        ),
-        held_out_saved=its_board.held_out(
-            [each.saved for each in labels], [each.saved_goal for each in labels], saved_solutions
-        ),
-        has_new_goals=any(each.goal != each.saved_goal for each in labels),
         saved_everywhere=saved_everywhere,
         shown_saved=store.derived(
             "shown as saved", (its_reach, saved_everywhere), lambda: its_reach.shown(saved_everywhere)
         ),
-        shown=its_reach.shown(everywhere),
     )
 
 
