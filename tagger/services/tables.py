@@ -91,7 +91,7 @@ def tag_table(
     if with_probabilities:
         for name, column in zip(tagged.names, tagged.own_columns, strict=True):
             if column >= 0:
-                added[f"p:{name}"] = [round(float(value), 6) for value in y_prob[:, column]]
+                added[f"p:{name}"] = y_prob[:, column].tolist()  # unrounded: what stands at a threshold reaches it
     write(target, _written(table, _renamed(table, added), kind))
     return {
         "rows": table.n_rows,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -43,6 +44,18 @@ def test_probabilities_add_one_column_per_label(after_training, ok, write, tmp_p
         if row["tag_source"] == "predicted":
             present = {name for name, threshold in names.items() if float(row[f"p:{name}"]) >= threshold}
             assert set(filter(None, row["tags"].split("|"))) == present
+
+
+@pytest.mark.parametrize(("place", "label"), [(0, "groceries"), (1, "fuel"), (3, "fuel")])
+def test_a_probability_taken_as_the_threshold_gives_its_row_the_tag(after_training, ok, write, tmp_path, place, label):
+    source, target = write("in.csv", TO_TAG), tmp_path / "out.csv"
+    ok("tag", source, target, "--probabilities")
+    probability = read_csv(target)[place][f"p:{label}"]
+    assert float(probability) == np.float32(probability), "as the model has it, not rounded"
+    ok("thresholds", "set", label, probability)
+    ok("thresholds", "save")
+    ok("tag", source, target)
+    assert label in read_csv(target)[place]["tags"].split("|")
 
 
 @pytest.mark.parametrize("name", ["out.csv.gz", "out.tsv", "out.parquet"])
