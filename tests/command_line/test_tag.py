@@ -51,7 +51,7 @@ def test_a_probability_taken_as_the_threshold_gives_its_row_the_tag(after_traini
     source, target = write("in.csv", TO_TAG), tmp_path / "out.csv"
     ok("tag", source, target, "--probabilities")
     probability = read_csv(target)[place][f"p:{label}"]
-    assert float(probability) == np.float32(probability), "as the model has it, not rounded"
+    assert float(probability) == float(np.float32(probability)), "as the model has it, not rounded"
     ok("thresholds", "set", label, probability)
     ok("thresholds", "save")
     ok("tag", source, target)
