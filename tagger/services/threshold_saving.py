@@ -111,7 +111,8 @@ def save_draft(
         stands = {column: float(draft[str(label.id)]) for label, column in run.known if str(label.id) in draft}
         moved = {column: value for column, value in stands.items() if value != saved.thresholds[column]}
         is_new = step is None or runs.take_step(connection, step, at=now())
-        if is_new and seen is not None:
+        # Where nothing is left to save, and what was seen is in use, another window has saved it.
+        if is_new and seen is not None and not (_in_use(run, saved, seen) and not saved.differs(moved, given)):
             _check_seen(connection, run, _as_seen(run, saved, moved, given), seen)
         if is_new and saved.differs(moved, given):
             used = _add(connection, run, saved, moved, given, note=note)
@@ -203,7 +204,25 @@ def _check_seen(connection: Connection, run: MeasuredRun, draft: Seen, seen: See
         for each in (seen, draft)
     )
     if seen.version != draft.version or solved != there or seen.goals != draft.goals:
-        raise MovedMeanwhileError("Sliders were moved or saved in another window meanwhile. Nothing was saved.")
+        names = {label.id: label.name for label, _ in run.known}
+        others = [
+            name
+            for label_id, name in names.items()
+            if solved.get(label_id) != there.get(label_id) or seen.goals.get(label_id) != draft.goals.get(label_id)
+        ]
+        which = f": {', '.join(others[:3])}{' …' if len(others) > 3 else ''}" if others else ""
+        raise MovedMeanwhileError(f"Moved or saved in another window meanwhile{which}. No version was made.")
+
+
+def _in_use(run: MeasuredRun, saved: Chosen, seen: Seen) -> bool:
+    """Whether every threshold and goal that a person saw is what is in use."""
+    goals = readable(saved.goals)
+    return all(
+        seen.moved.get(label.id, saved.thresholds[column]) == saved.thresholds[column]
+        and seen.goals.get(label.id, RECOMMENDED) == goals.get(str(label.id), RECOMMENDED)
+        for label, column in run.known
+        if label.id in seen.moved or label.id in seen.goals
+    )
 
 
 def _as_seen(run: MeasuredRun, saved: Chosen, moved: Mapping[int, float], given: Mapping[str, str]) -> Seen:

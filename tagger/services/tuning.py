@@ -74,7 +74,7 @@ class Panel:
     ----------
     board, reach : what curves and counts are drawn from; None where there is nothing to draw.
     saved_everywhere : float64, the thresholds in use of all labels of the store; NaN where no model knows one.
-    shown_saved : what all transactions show at these.
+    shown_saved, intervals_saved : what all transactions show at these, and where the scores lie.
     unknown : the labels that the run does not know yet.
     """
 
@@ -88,6 +88,7 @@ class Panel:
     reach: Reach | None = None
     saved_everywhere: NDArray[np.float64] | None = None
     shown_saved: Shown | None = None
+    intervals_saved: ScoreIntervals | None = None
 
     @property
     def saved(self) -> dict[int, float]:
@@ -190,6 +191,11 @@ def panel(store: Store) -> Panel:
         saved_everywhere=saved_everywhere,
         shown_saved=store.derived(
             "shown as saved", (its_reach, saved_everywhere), lambda: its_reach.shown(saved_everywhere)
+        ),
+        intervals_saved=store.derived(
+            "intervals as saved",
+            (its_board, saved_everywhere),
+            lambda: its_board.uncertainty.at(saved_everywhere[evidence.columns]) if labels else None,
         ),
     )
 

@@ -103,7 +103,7 @@ def _curves(panel: Panel) -> list[LabelCurve]:
 
 
 def _state(panel: Panel, flips: Flips) -> PanelState:
-    intervals = panel.intervals
+    intervals, intervals_saved = panel.intervals, panel.intervals_saved
     shown, saved = (
         Everywhere(0, 0) if each is None else Everywhere(each.n_tags, each.n_untagged)
         for each in (panel.shown, panel.shown_saved)
@@ -116,6 +116,8 @@ def _state(panel: Panel, flips: Flips) -> PanelState:
         shown_saved=saved,
         micro=Ranges() if intervals is None else _ranges(intervals.micro),
         macro=Ranges() if intervals is None else _ranges(intervals.macro),
+        micro_saved=Ranges() if intervals_saved is None else _ranges(intervals_saved.micro),
+        macro_saved=Ranges() if intervals_saved is None else _ranges(intervals_saved.macro),
         held_out=_held_out(panel.held_out),
         held_out_saved=_held_out(panel.held_out_saved),
         version=panel.version_id or AS_TRAINED,

@@ -90,6 +90,53 @@ def test_what_was_decided_goes_when_a_slider_moves_again(open_list):
     assert said(page) == {"row2": "yes"}
 
 
+def test_rows_that_outlive_a_slider_say_what_is_stored_and_can_be_taken_back(open_list):
+    page = open_list()
+    for listing in (2, 3):
+        page.get_by_role("button", name="Move a slider").click()
+        expect(page.locator("code")).to_contain_text(f'"listing": {listing}')
+    one = row(page, "LIDL")
+    one.get_by_role("button", name="Yes,").click()
+    expect(one.locator(".state")).to_have_text("Saved")
+    expect(one.get_by_role("button", name="Yes,")).to_have_attribute("aria-pressed", "true")
+    one.get_by_role("button", name="Undo").click()
+    expect(one.locator(".state")).to_have_text("")
+    assert said(page) == {}
+
+
+def test_undo_goes_back_to_the_verdict_before(open_list):
+    page = open_list()
+    one = row(page, "LIDL")
+    for value in ("Yes", "No"):
+        one.get_by_role("button", name=f"{value},").click()
+        expect(one.locator(".state")).to_have_text("Saved")
+        expect(one.get_by_role("button", name=f"{value},")).to_have_attribute("aria-pressed", "true")
+    one.get_by_role("button", name="Undo").click()
+    expect(one.get_by_role("button", name="Yes,")).to_have_attribute("aria-pressed", "true")
+    expect(one.locator(".state")).to_have_text("Saved")
+    assert said(page) == {"row2": "yes"}
+    one.get_by_role("button", name="Undo").click()
+    expect(one.locator(".state")).to_have_text("")
+    assert said(page) == {}
+
+
+def test_what_is_decided_does_not_count_as_listed(open_list):
+    page = open_list()
+    expect(page.locator(".more")).to_have_text("Show more: 5 in smaller groups")
+    row(page, "LIDL").get_by_role("button", name="Yes,").click()
+    expect(row(page, "LIDL").locator(".state")).to_have_text("Saved")
+    expect(page.locator(".more")).to_have_text("Show more: 5 in smaller groups")
+
+
+def test_the_row_in_use_keeps_the_focus_while_others_come(open_list):
+    page = open_list()
+    no = row(page, "LIDL").get_by_role("button", name="No,")
+    no.focus()
+    page.locator(".more").evaluate("more => more.click()")
+    expect(row(page, "KIOSK")).to_have_count(5)
+    assert page.locator(".list, .rows").evaluate("rows => rows.contains(rows.getRootNode().activeElement)")
+
+
 def test_what_cannot_be_stored_says_why_and_can_be_tried_again(open_list):
     page = open_list(query="?fail=1")
     one = row(page, "LIDL")

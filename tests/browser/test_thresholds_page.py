@@ -127,7 +127,7 @@ def test_what_another_window_moved_is_not_saved_unseen(serve_app, page_at, train
             slider.dispatchEvent(new Event('change', { bubbles: true }));
         }"""
     )
-    refused = re.compile("^Not storedSliders were moved or saved in another window meanwhile. Nothing was saved.")
+    refused = re.compile("^Not savedMoved or saved in another window meanwhile: [^.]+. No version was made.")
     expect(one.locator(".status")).to_have_text(refused, timeout=SLOW)
     expect(cards.nth(1)).to_have_attribute("data-threshold", "0")
     assert note.input_value() == "both at nothing"
@@ -138,6 +138,43 @@ def test_what_another_window_moved_is_not_saved_unseen(serve_app, page_at, train
     expect(one.locator(".status")).to_have_text("All savedVersion 1 is in use.", timeout=SLOW)
     expect(note).to_have_value("")
     assert rows(home, "select note from threshold_versions") == [("both at nothing",)]
+
+
+def test_undo_is_about_what_was_done_here(serve_app, page_at, trained):
+    home = trained.settings.home
+    url = f"{serve_app()}/thresholds"
+    one, other = page_at(1280, 900), page_at(1280, 900)
+    for page in (one, other):
+        page.goto(url)
+        expect(page.locator(".card input[type=range]").first).to_be_visible(timeout=SLOW)
+    other.locator(".card input[type=range]").nth(2).press("End")
+    expect(other.locator(".status")).to_contain_text(" transactions", timeout=SLOW)
+    one.locator(".card input[type=range]").first.press("Home")
+    expect(one.locator(".status")).to_have_text(re.compile(r"^2 unsaved.* in \d+ transactions"), timeout=SLOW)
+    one.get_by_role("button", name="Undo").click()
+    expect(one.locator(".card").first).to_have_attribute("data-changed", "no")
+    expect(one.locator(".status")).to_have_text(re.compile(r"^1 unsaved.* in \d+ transactions"), timeout=SLOW)
+    ((thresholds,),) = rows(home, "select thresholds from drafts")
+    assert 1 in json.loads(thresholds).values(), "the other window's slider stays"
+    expect(one.get_by_role("button", name="Undo")).to_be_disabled()
+
+
+def test_a_number_that_means_nothing_keeps_saving_back(serve_app, page_at, trained):
+    page = page_at(1280, 900)
+    page.goto(f"{serve_app()}/thresholds")
+    card = page.locator(".card").first
+    expect(card.locator("input[type=range]")).to_be_visible(timeout=SLOW)
+    card.get_by_label("Goal for").select_option("fixed:")
+    expect(card).to_have_attribute("data-threshold", "0.5", timeout=SLOW)
+    card.get_by_label("threshold", exact=True).fill("5")
+    page.get_by_role("button", name="Save thresholds").click()
+    expect(page.locator(".status")).to_have_text(re.compile("^Not savedThe goal of .+ lacks a number"))
+    expect(card.get_by_label("threshold", exact=True)).to_be_focused()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("0.6")
+    page.get_by_role("button", name="Save thresholds").click()
+    expect(page.locator(".status")).to_have_text("All savedVersion 1 is in use.", timeout=SLOW)
+    expect(card).to_have_attribute("data-threshold", "0.6")
 
 
 def test_a_goal_given_just_before_saving_is_saved_where_it_leads(serve_app, page_at, trained):

@@ -735,6 +735,24 @@ def test_only_what_was_seen_is_saved(noisy):
     assert saved["changed"] == 2
 
 
+def test_what_another_window_saved_alike_is_saved(noisy):
+    run_id = noisy.view().tagging.run_id
+    tuning.move(noisy, run_id, {1: 0.9}, {2: "fixed:0.3"})
+    seen = Seen(AS_TRAINED, {1: 0.9, 2: 0.3}, {2: "fixed:0.3"})
+    first = threshold_saving.save_draft(noisy, run_id=run_id, seen=seen)
+    assert threshold_saving.save_draft(noisy, run_id=run_id, seen=seen) == first | {"changed": 0}
+    for other in (Seen(AS_TRAINED, {1: 0.8}), Seen(AS_TRAINED, {1: 0.9}, {1: "f1"})):
+        with pytest.raises(MovedMeanwhileError):
+            threshold_saving.save_draft(noisy, run_id=run_id, seen=other)
+
+
+def test_a_refusal_names_what_differs(noisy):
+    run_id, names = noisy.view().tagging.run_id, [label.name for label in noisy.view().labels]
+    tuning.move(noisy, run_id, {1: 0.9, 2: 0.1})
+    with pytest.raises(MovedMeanwhileError, match=f"meanwhile: {names[1]}. No version"):
+        threshold_saving.save_draft(noisy, run_id=run_id, seen=Seen(AS_TRAINED, {1: 0.9}))
+
+
 def test_goals_that_were_not_seen_are_not_saved(noisy):
     run_id = noisy.view().tagging.run_id
     tuning.move(noisy, run_id, {1: 0.9}, {1: "f1"})

@@ -65,7 +65,7 @@ def main() -> None:
         on_operations=act,
     )
     st.button("Move a slider", on_click=again)
-    st.code(json.dumps({"log": state.log, "decided": decided}))
+    st.code(json.dumps({"log": state.log, "decided": decided, "listing": state.listing}))
 
 
 if __name__ == "__main__":

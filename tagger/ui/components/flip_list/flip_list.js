@@ -36,7 +36,8 @@ function make(tag, className, ...children) {
 
 const count = (value) => value.toLocaleString("en-US");
 const keyOf = (flip) => JSON.stringify([flip.kind, flip.label.id, flip.label.name, flip.description]);
-const UNDECIDED = { verdict: null, stored: null, sent: null, operation: null, message: "", undoing: false };
+// `past`: the verdicts that are stored, each with its operation.
+const undecided = () => ({ verdict: null, past: [], sent: null, operation: null, message: "", undoing: false });
 
 class FlipList {
   constructor(parent) {
@@ -76,7 +77,11 @@ class FlipList {
     if (failed.size) this.outbox.departure.stay();
     this.outbox.settle(new Set([...handled, ...failed.keys()]));
     const fresh = new Map(data.flips.map((flip) => [keyOf(flip), flip]));
-    if (data.listing === this.listing) this.update(fresh, handled, failed);
+    for (const row of this.rows.values()) {
+      const settled = row.operation && (handled.has(row.operation) || failed.has(row.operation));
+      if (settled) this.settle(row, failed.get(row.operation) ?? "");
+    }
+    if (data.listing === this.listing) this.update(fresh);
     else this.begin(fresh);
     this.listing = data.listing;
     this.totals = data.totals;
@@ -84,21 +89,27 @@ class FlipList {
     this.draw();
   }
 
-  /** Another list: what was decided is forgotten. Rows that were there before keep their elements. */
+  /**
+   * Another list: what was decided is forgotten, but for what is under way or went wrong. Rows that were there before
+   * stay the same objects, for their buttons know them.
+   */
   begin(fresh) {
     const before = this.rows;
-    this.rows = new Map([...fresh].map(([key, flip]) => [key, { ...before.get(key), ...UNDECIDED, flip }]));
+    this.rows = new Map();
+    for (const [key, flip] of fresh) {
+      const row = before.get(key) ?? undecided();
+      if (!row.operation && !row.message) Object.assign(row, undecided());
+      this.rows.set(key, Object.assign(row, { flip }));
+    }
   }
 
   /** The same list: what was decided stays to be seen; what nobody decided here and does not flip any more has gone. */
-  update(fresh, handled, failed) {
+  update(fresh) {
     for (const [key, row] of this.rows) {
-      const settled = row.operation && (handled.has(row.operation) || failed.has(row.operation));
-      if (settled) this.settle(row, failed.get(row.operation) ?? "");
       if (fresh.has(key)) row.flip = fresh.get(key);
-      else if (!row.verdict) this.rows.delete(key);
+      else if (!row.verdict && !row.message) this.rows.delete(key);
     }
-    for (const [key, flip] of fresh) if (!this.rows.has(key)) this.rows.set(key, { ...UNDECIDED, flip });
+    for (const [key, flip] of fresh) if (!this.rows.has(key)) this.rows.set(key, { ...undecided(), flip });
   }
 
   settle(row, message) {
@@ -106,9 +117,9 @@ class FlipList {
     row.message = message;
     const done = row.undoing ? "Taken back" : `Saved, ${row.verdict}`;
     this.announce.textContent = `${row.flip.description}: ${message || done}`;
-    if (row.undoing && !message) row.verdict = row.stored = null;
-    else if (!message) row.stored = row.sent;
-    else row.verdict = row.stored ? row.verdict : null;
+    if (row.undoing && !message) row.past.pop();
+    else if (!message) row.past.push({ operation: row.sent, verdict: row.verdict });
+    row.verdict = row.past.at(-1)?.verdict ?? null;
     row.undoing = false;
   }
 
@@ -142,22 +153,37 @@ class FlipList {
     }
     const shown = [...this.rows.values()].filter(({ flip }) => flip.kind === this.kind);
     const elements = shown.map((row) => this.rowOf(row));
-    if (elements.length !== this.list.children.length || elements.some((one, i) => one !== this.list.children[i])) {
-      this.list.replaceChildren(...elements);
-    }
+    this.arrange(elements);
     this.about.textContent = KINDS[this.kind][1];
     this.empty.hidden = shown.length > 0;
     this.list.hidden = this.about.hidden = !shown.length;
     this.empty.textContent = { open: "No transaction gains or loses a tag.", wrong: "Nothing goes against a verdict.", right: "Nothing agrees with a verdict yet." }[this.kind];
-    const listed = shown.reduce((sum, { flip }) => sum + flip.count, 0);
+    // What is decided counts elsewhere by now.
+    const listed = shown.reduce((sum, { flip, past }) => sum + (past.length ? 0 : flip.count), 0);
     const left = this.totals[this.kind] - listed;
     this.more.hidden = left <= 0 || !shown.length;
     this.more.textContent = left > 0 ? `Show more: ${count(left)} in smaller groups` : "";
   }
 
+  /** Only what comes and goes is touched, so that the row in use keeps the focus; where it goes, the next one gets it. */
+  arrange(elements) {
+    const { list } = this;
+    const wanted = new Set(elements);
+    const focused = [...list.children].findIndex((child) => child.contains(list.getRootNode().activeElement));
+    const isGone = focused >= 0 && !wanted.has(list.children[focused]);
+    for (const child of [...list.children]) if (!wanted.has(child)) child.remove();
+    elements.forEach((element, i) => {
+      if (list.children[i] !== element) list.insertBefore(element, list.children[i] ?? null);
+    });
+    if (!isGone) return;
+    const next = list.children[Math.min(focused, list.children.length - 1)]?.querySelector("button:not(:disabled)");
+    (next ?? this.buttons[this.kind].button).focus({ preventScroll: true });
+  }
+
   rowOf(row) {
     row.element ??= this.build(row);
-    const { flip, verdict, stored } = row;
+    const { flip, verdict } = row;
+    const isStored = row.past.length > 0;
     row.number.textContent = count(flip.count);
     row.chip.textContent = `${flip.gains ? "+" : "\u2212"} ${flip.label.name}`;
     const color = COLORS.has(flip.label.color) ? flip.label.color : "gray";
@@ -171,11 +197,11 @@ class FlipList {
       // Not disabled: the key that was pressed keeps the focus while its verdict is under way.
       button.setAttribute("aria-disabled", String(Boolean(row.operation)));
     }
-    const state = row.message || (row.operation ? (this.outbox.isLate ? "Not stored yet" : "Saving\u2026") : stored ? "Saved" : flip.transactions.length ? "" : "No description to remember");
+    const state = row.message || (row.operation ? (this.outbox.isLate ? "Not stored yet" : "Saving\u2026") : isStored ? "Saved" : flip.transactions.length ? "" : "No description to remember");
     row.state.textContent = state;
-    row.element.dataset.state = row.message ? "failed" : row.operation ? "saving" : stored ? "saved" : "";
+    row.element.dataset.state = row.message ? "failed" : row.operation ? "saving" : isStored ? "saved" : "";
     const hasFocus = row.undo.getRootNode().activeElement === row.undo;
-    row.undo.hidden = !stored || Boolean(row.operation);
+    row.undo.hidden = !isStored || Boolean(row.operation);
     if (hasFocus && row.undo.hidden) row.buttons.yes.focus();
     return row.element;
   }
@@ -215,7 +241,7 @@ class FlipList {
   }
 
   undo(row) {
-    row.operation = this.send({ kind: "undo", target: row.stored });
+    row.operation = this.send({ kind: "undo", target: row.past.at(-1).operation });
     row.undoing = true;
     this.draw();
   }

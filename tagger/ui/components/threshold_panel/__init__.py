@@ -156,7 +156,7 @@ class PanelState:
     measured_on : where the scores come from, such as "out-of-fold"; shown beside the totals.
     micro, macro : intervals of the totals at the working thresholds.
     held_out, shown : at the working thresholds, of `n_rows` transactions.
-    held_out_saved, shown_saved : at those in use.
+    micro_saved, macro_saved, held_out_saved, shown_saved : at those in use.
     version : the number of the thresholds in use; 0 as trained.
     n_changing : transactions that would show other tags if the working thresholds were saved.
     """
@@ -168,6 +168,8 @@ class PanelState:
     shown_saved: Everywhere
     micro: Ranges = Ranges()
     macro: Ranges = Ranges()
+    micro_saved: Ranges = Ranges()
+    macro_saved: Ranges = Ranges()
     held_out: HeldOutTotals | None = None
     held_out_saved: HeldOutTotals | None = None
     version: int = 0
@@ -368,6 +370,7 @@ def state_data(state: PanelState, *, key: str, digest: str, number: int, answere
         "shown": asdict(state.shown),
         "shownSaved": asdict(state.shown_saved),
         "intervals": {"micro": asdict(state.micro), "macro": asdict(state.macro)},
+        "intervalsSaved": {"micro": asdict(state.micro_saved), "macro": asdict(state.macro_saved)},
         "heldOut": state.held_out and asdict(state.held_out),
         "heldOutSaved": state.held_out_saved and asdict(state.held_out_saved),
         "version": state.version,

@@ -122,9 +122,11 @@ class Card {
     write(this.aboutGoal, this.goal.about);
     this.aboutGoal.hidden = this.goal.isDefault;
     this.everywhereBox.title = `${count(label.answered)} of them stand whatever the threshold: people said so, or memory of what they said.`;
-    this.chart.place(label);
-    this.toTarget.replaceChildren(glyph("target"), label.target === null ? "No goal value" : `Goal ${show(label.target)}`);
-    this.toTarget.setAttribute("aria-label", label.target === null ? `No goal value for ${label.name}` : `Set ${label.name} to its goal ${show(label.target)}`);
+    const isOther = comparing && label.goal !== label.savedGoal; // where the saved goal leads, nobody asked
+    const target = isOther ? null : label.target;
+    this.chart.place({ ...label, target });
+    this.toTarget.replaceChildren(glyph("target"), isOther ? "Goal" : target === null ? "No goal value" : `Goal ${show(target)}`);
+    this.toTarget.setAttribute("aria-label", target === null ? `No goal value for ${label.name}` : `Set ${label.name} to its goal ${show(label.target)}`);
     this.toSaved.replaceChildren(glyph("saved"), `Saved ${show(label.saved)}`);
     this.toSaved.setAttribute("aria-label", `Reset ${label.name} to the saved threshold ${show(label.saved)}`);
   }

@@ -151,7 +151,7 @@ class Panel {
       this.buildRest(this.cards);
     }
     this.work();
-    if (!isHeld) this.record();
+    if (!isHeld) this.merge();
     this.totals.describe(this);
     this.tools.describe(this.totals);
     this.top.hidden = this.bar.element.hidden = !this.cards.length;
@@ -335,33 +335,53 @@ class Panel {
     this.travel(event.shiftKey ? 1 : -1);
   }
 
-  // Undo and redo: every state that a person settled on, or that came from elsewhere
+  // Undo and redo: every state that a person settled on here
 
-  record() {
-    const now = {
+  get now() {
+    return {
       labels: this.cards.map((card) => card.label.id),
       goals: this.cards.map((card) => card.label.goal),
       thresholds: this.cards.map((card) => (card.isSolving ? null : card.threshold)),
     };
+  }
+
+  /** Where a goal led belongs to the step that gave it; what came from elsewhere is no step: undo is about one's own. */
+  merge() {
+    const { now } = this;
+    const last = this.steps[this.step];
+    if (!last || last.labels.join() !== now.labels.join()) {
+      this.record();
+      return;
+    }
+    for (const name of ["thresholds", "goals"]) {
+      now[name].forEach((value, i) => {
+        if (last[name][i] === value) return;
+        for (const step of last[name][i] === null ? [last] : this.steps) step[name][i] = value;
+      });
+    }
+  }
+
+  record() {
+    const { now } = this;
     const last = this.steps[this.step];
     const isSame = (name) => last[name].every((one, i) => one === now[name][i]) && last[name].length === now[name].length;
     if (last && !isSame("labels")) this.steps = [];
-    else if (last && isSame("goals")) {
-      // Where a goal led is known by now.
-      last.thresholds = last.thresholds.map((threshold, i) => threshold ?? now.thresholds[i]);
-      if (isSame("thresholds")) return;
-    }
+    else if (last && isSame("goals") && isSame("thresholds")) return;
     this.steps = [...this.steps.slice(Math.max(0, this.step + 2 - HISTORY), this.step + 1), now];
     this.step = this.steps.length - 1;
   }
 
   travel(by) {
     this.commit();
+    const here = this.steps[this.step];
     const there = this.steps[this.step + by];
     if (this.comparing || !there) return;
     this.step += by;
-    this.bring(new Map(this.cards.map((card, index) => [card, [there.thresholds[index], there.goals[index]]])));
-    write(this.announce, by < 0 ? "Undone." : "Done again.");
+    const differs = (index) => here.thresholds[index] !== there.thresholds[index] || here.goals[index] !== there.goals[index];
+    const cards = this.cards.filter((_, index) => differs(index));
+    this.bring(new Map(cards.map((card) => [card, [there.thresholds[card.index], there.goals[card.index]]])));
+    const what = cards.length === 1 ? cards[0].label.name : tags(cards.length);
+    write(this.announce, `${by < 0 ? "Undone" : "Done again"}: ${what}.`);
   }
 
   // What is sent: all that Python has not answered, in order, each with an id of its own
@@ -392,6 +412,13 @@ class Panel {
     if (!Object.keys(set).length) return;
     this.record();
     this.send({ set });
+    this.update();
+  }
+
+  /** Say why something is not done; the next step takes that away. */
+  refuse(why) {
+    this.refusal = why;
+    write(this.announce, why);
     this.update();
   }
 

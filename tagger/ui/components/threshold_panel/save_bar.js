@@ -18,6 +18,8 @@ class SaveBar {
     this.element = make("footer", "save", make("p", "status", this.moved, this.effect),
       make("div", "steps", this.undoButton, this.redoButton, this.compare), this.note, this.saveButton);
 
+    this.element.tabIndex = -1; // takes the focus of a button that is off by now
+
     this.undoButton.addEventListener("click", () => panel.travel(-1));
     this.redoButton.addEventListener("click", () => panel.travel(1));
     this.compare.addEventListener("click", () => panel.toggleCompare());
@@ -28,6 +30,12 @@ class SaveBar {
   }
 
   save() {
+    const wrong = this.panel.cards.find((card) => card.goal && !card.goal.isValid);
+    if (wrong) {
+      this.panel.refuse(`The goal of ${wrong.label.name} lacks a number that it can have.`);
+      wrong.goal.inputs[0].focus();
+      return;
+    }
     this.saving = { id: this.panel.save(this.note.value), note: this.note.value };
   }
 
@@ -41,33 +49,34 @@ class SaveBar {
   update() {
     const { panel } = this;
     const { cards, comparing, isSaving } = panel;
-    const nMoved = cards.filter((card) => card.changed).length;
-    const isOpen = cards.some((card) => card.isOpen);
+    const nOpen = cards.filter((card) => card.isOpen).length;
+    const isOpen = nOpen > 0;
     this.element.dataset.state = panel.outbox.isLate ? "late" : panel.refusal ? "refused" : isSaving ? "saving" : isOpen ? "open" : "saved";
-    this.say(nMoved, isOpen);
-    disable(this.undoButton, comparing || panel.step <= 0, this.redoButton);
-    disable(this.redoButton, comparing || panel.step >= panel.steps.length - 1, this.undoButton);
-    disable(this.compare, !comparing && !nMoved, this.note);
+    this.say(nOpen);
+    disable(this.undoButton, comparing || panel.step <= 0, this.element);
+    disable(this.redoButton, comparing || panel.step >= panel.steps.length - 1, this.element);
+    disable(this.compare, !comparing && !cards.some((card) => card.changed), this.element);
     disable(this.saveButton, comparing || isSaving || !isOpen, this.note);
   }
 
-  say(nMoved, isOpen) {
-    const { state, isSaving, isExact, outbox, refusal } = this.panel;
+  say(nOpen) {
+    const { state, cards, comparing, isSaving, isExact, outbox, refusal } = this.panel;
     if (outbox.isLate) {
       write(this.moved, "Not stored yet");
       write(this.effect, "No answer from the app; trying again. Keep this tab open.");
     } else if (refusal) {
-      write(this.moved, "Not stored");
+      write(this.moved, "Not saved");
       write(this.effect, refusal);
-    } else if (isSaving || !isOpen) {
+    } else if (comparing) {
+      write(this.moved, "What is in use");
+      write(this.effect, `Press Show saved again to come back to ${count(nOpen)} unsaved.`);
+    } else if (isSaving || !nOpen) {
       write(this.moved, isSaving ? "Saving\u2026" : "All saved");
       write(this.effect, isSaving ? "" : state.version ? `Version ${count(state.version)} is in use.` : "In use as trained.");
-    } else if (!nMoved) {
-      write(this.moved, "New goals");
-      write(this.effect, "Every slider is where it was.");
     } else {
-      write(this.moved, `${count(nMoved)} unsaved`);
-      write(this.effect, this.changes(isExact ? state.nChanging : null));
+      write(this.moved, `${count(nOpen)} unsaved`);
+      const isMoved = cards.some((card) => card.changed);
+      write(this.effect, !isMoved ? "New goals; every slider is where it was." : this.changes(isExact ? state.nChanging : null));
     }
   }
 

@@ -93,6 +93,7 @@ class Tools {
     const { panel } = this;
     disable(this.allSaved, panel.comparing || !panel.cards.some((card) => card.isOpen), this.query);
     disable(this.allTarget, panel.comparing || !panel.reachable().some((card) => card.threshold !== card.label.target), this.query);
+    this.bulk.disabled = this.bulkButton.disabled = panel.comparing;
     this.count(panel);
   }
 

@@ -82,15 +82,16 @@ class Totals {
         const value = now[kind][metric];
         write(cell.value, show(value));
         writeScoreDelta(cell.delta, value, this.saved[kind][metric]);
-        const ends = this.state.intervals[kind][metric];
+        const { intervals, intervalsSaved } = this.state;
+        const ends = (comparing ? intervalsSaved : intervals)[kind][metric];
         const before = this.exact?.[kind][metric] ?? value;
-        if (isExact || !ends || value === null) writeSpan(cell.range, value === null ? null : ends, true);
+        if (isExact || comparing || !ends || value === null) writeSpan(cell.range, value === null ? null : ends, true);
         else writeSpan(cell.range, shifted(ends, value - before), false);
         this.figures[kind].row.dataset[metric] = exact(value);
       }
     }
     this.updateHeldOut(isExact);
-    if (isExact) this.exact = now;
+    if (isExact && !comparing) this.exact = now;
     this.updateEverywhere(isExact);
     const given = now.micro.tp + now.micro.fp;
     const positives = now.micro.tp + now.micro.fn;
