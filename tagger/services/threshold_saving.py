@@ -111,9 +111,11 @@ def save_draft(
         stands = {column: float(draft[str(label.id)]) for label, column in run.known if str(label.id) in draft}
         moved = {column: value for column, value in stands.items() if value != saved.thresholds[column]}
         is_new = step is None or runs.take_step(connection, step, at=now())
-        # Where nothing is left to save, and what was seen is in use, another window has saved it.
-        if is_new and seen is not None and not (_in_use(run, saved, seen) and not saved.differs(moved, given)):
-            _check_seen(connection, run, _as_seen(run, saved, moved, given), seen)
+        if is_new and seen is not None:
+            _check_run(connection, run)
+            # Where nothing is left to save, and what was seen is in use, another window has saved it.
+            if saved.differs(moved, given) or not _in_use(run, saved, seen):
+                _check_seen(run, _as_seen(run, saved, moved, given), seen)
         if is_new and saved.differs(moved, given):
             used = _add(connection, run, saved, moved, given, note=note)
         else:
@@ -195,9 +197,12 @@ def check(value: float) -> None:
         raise SettingError(f"A threshold of {value} means nothing.", hint="Give a number from 0 to 1.")
 
 
-def _check_seen(connection: Connection, run: MeasuredRun, draft: Seen, seen: Seen) -> None:
+def _check_run(connection: Connection, run: MeasuredRun) -> None:
     if runs.current(connection).run_id != run.bundle.run_id:
         raise MovedMeanwhileError("Another run is in use by now. Nothing was saved.")
+
+
+def _check_seen(run: MeasuredRun, draft: Seen, seen: Seen) -> None:
     unsolved = {label_id for label_id, value in seen.moved.items() if value is None}
     solved, there = (
         {label_id: value for label_id, value in each.moved.items() if label_id not in unsolved}
