@@ -114,8 +114,13 @@ def save_draft(
         if is_new and seen is not None:
             _check_run(connection, run)
             # Where nothing is left to save, and what was seen is in use, another window has saved it.
-            if saved.differs(moved, given) or not _in_use(run, saved, seen):
+            if saved.differs(moved, given) or not _in_use(connection, run, saved, seen):
                 _check_seen(run, _as_seen(run, saved, moved, given), seen)
+            elif note.strip():
+                raise MovedMeanwhileError(
+                    f"The same thresholds were saved in another window: version {saved.id} is in use.",
+                    hint="Your note was not added to it.",
+                )
         if is_new and saved.differs(moved, given):
             used = _add(connection, run, saved, moved, given, note=note)
         else:
@@ -219,15 +224,18 @@ def _check_seen(run: MeasuredRun, draft: Seen, seen: Seen) -> None:
         raise MovedMeanwhileError(f"Moved or saved in another window meanwhile{which}. No version was made.")
 
 
-def _in_use(run: MeasuredRun, saved: Chosen, seen: Seen) -> bool:
+def _in_use(connection: Connection, run: MeasuredRun, saved: Chosen, seen: Seen) -> bool:
     """Whether every threshold and goal that a person saw is what is in use."""
-    goals = readable(saved.goals)
-    return all(
-        seen.moved.get(label.id, saved.thresholds[column]) == saved.thresholds[column]
-        and seen.goals.get(label.id, RECOMMENDED) == goals.get(str(label.id), RECOMMENDED)
-        for label, column in run.known
-        if label.id in seen.moved or label.id in seen.goals
-    )
+    goals, goals_before = readable(saved.goals), readable(chosen(connection, run.bundle, seen.version).goals)
+
+    def is_used(label_id: int, threshold: float) -> bool:
+        key = str(label_id)
+        goal = seen.goals.get(label_id, goals_before.get(key, RECOMMENDED))
+        # Without a threshold its goal was still to be solved: the goal alone was seen.
+        return seen.moved.get(label_id) in (None, threshold) and goal == goals.get(key, RECOMMENDED)
+
+    touched = seen.moved.keys() | seen.goals.keys()
+    return all(is_used(label.id, saved.thresholds[column]) for label, column in run.known if label.id in touched)
 
 
 def _as_seen(run: MeasuredRun, saved: Chosen, moved: Mapping[int, float], given: Mapping[str, str]) -> Seen:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.errors import SettingError
+from tagger.errors import MovedMeanwhileError, SettingError
 from tagger.labels.labelset import Label, find
 from tagger.learning.bootstrap import ScoreIntervals
 from tagger.learning.goals import Solution
@@ -218,6 +218,7 @@ def move(
     goals: Mapping[int, str] = MappingProxyType({}),
     *,
     step: str | None = None,
+    in_use_only: bool = False,
 ) -> None:
     """Remember where moved sliders stand and what they are to reach, so that a reload or another page loses nothing.
 
@@ -227,11 +228,14 @@ def move(
     ----------
     thresholds, goals : by label id
     step : an id that the caller chose; a step that was taken before is not taken again.
+    in_use_only : refuse where another run is in use by now.
 
     Raises
     ------
     SettingError
         If a goal cannot be read or a threshold is none; nothing is kept then.
+    MovedMeanwhileError
+        If another run is in use and that was not to be.
     """
     for value in thresholds.values():
         check(value)
@@ -252,6 +256,8 @@ def move(
     with store.db.write() as connection:
         if step is not None and not runs.take_step(connection, step, at=now()):
             return
+        if in_use_only and runs.current(connection).run_id != run_id:
+            raise MovedMeanwhileError("Another run is in use by now. Nothing was moved.")
         draft = runs.draft(connection, run_id, author) | {str(key): value for key, value in moved.items()}
         given = runs.draft_goals(connection, run_id, author) | {str(key): goal for key, goal in goals.items()}
         runs.set_draft(connection, run_id, author, draft, given)

@@ -11,7 +11,7 @@ import shutil
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from tagger.storage.faults import explained
 FORMAT_VERSION = 3
 ENCODER = "encoder"  # the folder in a bundle
 STARTER = "starter"
+STEPS_KEPT = timedelta(days=30)  # longer than a tab stays open and sends again what was not answered
 
 # What a reader of a run relies on: a type or several, [what each entry is], or {key: what is there if it is there}.
 _NUMBER, _SCORE = (int, float), (int, float, type(None))
@@ -518,11 +519,12 @@ def set_draft(
 
 
 def take_step(connection: Connection, step: str, *, at: datetime) -> bool:
-    """Remember a step at the sliders; False where it was taken before."""
+    """Remember a step at the sliders; False where it was taken before. Those of long ago are forgotten."""
     # Asked under the write lock: another tab may be sending the same step.
     table = schema.threshold_steps
     if connection.execute(select(table.c.id).where(table.c.id == step)).first() is not None:
         return False
+    connection.execute(delete(table).where(table.c.at < at - STEPS_KEPT))
     connection.execute(insert(table).values(id=step, at=at))
     return True
 

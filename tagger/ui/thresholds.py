@@ -61,7 +61,12 @@ def _take(session: Session, panel: Panel, steps: Sequence[Step]) -> Outcome:
         try:
             if step.save is None:
                 tuning.move(
-                    session.store, panel.run_id, of_known(step.thresholds), of_known(step.goals), step=step.operation
+                    session.store,
+                    panel.run_id,
+                    of_known(step.thresholds),
+                    of_known(step.goals),
+                    step=step.operation,
+                    in_use_only=True,
                 )
             else:
                 seen = Seen(step.save.version, of_known(step.save.thresholds), of_known(step.save.goals))

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sqlite3
 from contextlib import closing
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -35,9 +39,7 @@ def test_what_is_confirmed_just_before_another_page_is_opened_is_kept(serve_app,
     expect(page.get_by_role("heading", name="Export", exact=True)).to_be_visible(timeout=SLOW)
     page.wait_for_timeout(1500)  # longer than anything waits to be sent
     expect(page.get_by_role("heading", name="Export", exact=True)).to_be_visible()
-    with closing(sqlite3.connect(trained.settings.home / "data" / "tagger.db")) as connection:
-        (n_confirmed,) = connection.execute("select count(*) from operations where kind = 'confirm'").fetchone()
-    assert n_confirmed == N_FAST
+    assert n_confirmed(trained) == N_FAST
 
 
 def test_sliders_moved_just_before_another_page_is_opened_are_kept(serve_app, page_at, trained):
@@ -60,7 +62,24 @@ def test_sliders_moved_just_before_another_page_is_opened_are_kept(serve_app, pa
     assert list(json.loads(thresholds).values()) == [1, 1, 1]
 
 
-def test_a_link_waits_no_longer_than_a_second(app_at, page_at, trained):
+def test_a_link_waits_until_a_slow_server_has_stored_what_was_done(app_at, page_at, trained):
+    page = page_at(1280, 900)
+    with app_at(0) as url:
+        page.goto(f"{url}/review")
+        expect(page.get_by_role("listitem").first).to_be_visible(timeout=SLOW)
+        page.wait_for_function("() => !document.querySelector('[data-testid=stStatusWidget]')")
+        tell_server(url, signal.SIGSTOP)
+        page.locator(".list").first.evaluate(CONFIRM, 1)
+        page.get_by_role("link", name="Export", exact=True).dispatch_event("click")
+        expect(page.get_by_text("Not stored yet. The page opens")).to_be_visible()
+        page.wait_for_timeout(1000)
+        tell_server(url, signal.SIGCONT)
+        expect(page.get_by_role("heading", name="Export", exact=True)).to_be_visible(timeout=SLOW)
+        expect(page.get_by_text("Not stored yet. The page opens")).to_have_count(0)
+        assert n_confirmed(trained) == 1
+
+
+def test_a_link_that_waits_is_followed_when_it_is_chosen_again(app_at, page_at, trained):
     page = page_at(1280, 900)
     with app_at(0) as url:
         page.goto(f"{url}/review")
@@ -73,6 +92,22 @@ def test_a_link_waits_no_longer_than_a_second(app_at, page_at, trained):
             }"""
         )
     page.locator(".list").first.evaluate(CONFIRM, 1)
-    page.get_by_role("link", name="Export", exact=True).dispatch_event("click")
+    link = page.get_by_role("link", name="Export", exact=True)
+    link.dispatch_event("click")
+    expect(page.get_by_text("Not stored yet. The page opens")).to_be_visible()
     assert page.evaluate("() => window.asked") == 0, "it waits for what nobody answers"
-    page.wait_for_function("() => window.asked === 1", timeout=5000)
+    link.dispatch_event("click")
+    assert page.evaluate("() => window.asked") == 1
+    expect(page.get_by_text("Not stored yet. The page opens")).to_have_count(0)
+
+
+def tell_server(url: str, what: signal.Signals) -> None:
+    port = f"--server.port={urlsplit(url).port}".encode()
+    (pid,) = (path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if port in path.read_bytes())
+    os.kill(int(pid), what)
+
+
+def n_confirmed(store) -> int:
+    with closing(sqlite3.connect(store.settings.home / "data" / "tagger.db")) as connection:
+        (n,) = connection.execute("select count(*) from operations where kind = 'confirm'").fetchone()
+    return n

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from apps import threshold_app as app
-from panels import card, expect_server, move, server, shown
+from panels import card, expect_server, move, press_thumb, server, shown, slider_of
 from playwright.sync_api import Locator, Page, expect
 
 
@@ -47,6 +47,49 @@ def test_undo_and_redo_go_through_every_step(open_panel):
     card(page, 4).locator("input[type=range]").press("PageUp")
     expect_server(page, commits=8)
     expect(redo).to_be_disabled()  # a new step forgets what was undone
+
+
+def test_undo_leaves_what_another_window_moved_during_a_drag(open_panel):
+    page = open_panel()
+    card(page, 0).locator("input[type=range]").press("PageUp")
+    expect_server(page, commits=1)
+    before = server(page)["draft"]
+    x, y = press_thumb(page, slider_of(card(page, 3)))
+    page.mouse.move(x + 20, y)
+    page.get_by_role("button", name="Another window").evaluate("button => button.click()")
+    expect(card(page, 1)).to_have_attribute("data-threshold", "0.7")
+    page.mouse.up()
+    expect_server(page, commits=2)
+    assert server(page)["draft"]["103"] != before["103"]
+    page.get_by_role("button", name="Undo").click()
+    expect_server(page, commits=3)
+    assert server(page)["draft"] == before | {"101": 0.7}
+
+
+def test_there_is_nothing_to_undo_once_another_window_took_every_step_back(open_panel):
+    page = open_panel()
+    for index in (0, 1):
+        card(page, index).locator("input[type=range]").press("PageUp")
+        expect_server(page, commits=index + 1)
+    undo = page.get_by_role("button", name="Undo")
+    expect(undo).to_be_enabled()
+    page.get_by_role("button", name="Discard draft").click()
+    expect(undo).to_be_disabled()
+
+
+def test_where_two_goals_lead_is_part_of_their_steps(open_panel):
+    page = open_panel()
+    for index, name in ((0, "groceries"), (3, "rent")):  # the second before the first is answered
+        card(page, index).get_by_label(f"Goal for {name}").select_option("f1")
+    expect_server(page, commits=2)
+    expect(page.get_by_role("button", name="Undo")).to_be_enabled()
+    found = server(page)["draft"]
+    page.get_by_role("button", name="Undo").click()
+    expect_server(page, commits=3)
+    assert server(page)["draft"]["100"] == found["100"]
+    page.get_by_role("button", name="Redo").click()
+    expect_server(page, commits=4)
+    assert server(page)["draft"] == found
 
 
 def test_the_saved_set_can_be_looked_at_and_left_again(open_panel, frames_sent):

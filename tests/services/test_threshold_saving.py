@@ -226,6 +226,40 @@ def test_what_another_window_saved_alike_is_saved(noisy):
             threshold_saving.save_draft(noisy, run_id=run_id, seen=other)
 
 
+def test_what_another_window_saved_alike_is_saved_whatever_goals_are_in_use(noisy):
+    run_id = noisy.view().tagging.run_id
+    first = save_thresholds(noisy, {1: 0.5}, goals={"1": "f1"})
+    tuning.move(noisy, run_id, {1: 0.9})
+    seen = Seen(first, {1: 0.9})
+    saved = threshold_saving.save_draft(noisy, run_id=run_id, seen=seen)
+    assert threshold_saving.save_draft(noisy, run_id=run_id, seen=seen) == saved | {"changed": 0}
+    threshold_saving.save_draft(noisy, run_id=run_id, seen=Seen(first, {1: None}))  # its goal was still to be solved
+    tuning.move(noisy, run_id, {}, {1: "recommended"})
+    tuning.move(noisy, run_id, {1: 0.9})
+    threshold_saving.save_draft(noisy, run_id=run_id)
+    with pytest.raises(MovedMeanwhileError):  # its goal is another by now
+        threshold_saving.save_draft(noisy, run_id=run_id, seen=seen)
+
+
+def test_a_note_that_came_too_late_is_not_dropped_in_silence(noisy):
+    run_id = noisy.view().tagging.run_id
+    tuning.move(noisy, run_id, {1: 0.9})
+    seen = Seen(AS_TRAINED, {1: 0.9})
+    threshold_saving.save_draft(noisy, run_id=run_id, seen=seen)
+    with pytest.raises(MovedMeanwhileError, match="saved in another window") as caught:
+        threshold_saving.save_draft(noisy, run_id=run_id, seen=seen, note="mine")
+    assert "note was not added" in caught.value.hint
+
+
+def test_sliders_of_a_run_that_is_not_in_use_are_not_moved(noisy):
+    run_id = noisy.view().tagging.run_id
+    add_scored_run(noisy, np.zeros(noisy.view().truth.y_true.shape, dtype=bool), promote=True)
+    before = stored(noisy)
+    with pytest.raises(MovedMeanwhileError, match="Another run"):
+        tuning.move(noisy, run_id, {1: 0.9}, step="a", in_use_only=True)
+    assert stored(noisy) == before
+
+
 def test_a_refusal_names_what_differs(noisy):
     run_id, names = noisy.view().tagging.run_id, [label.name for label in noisy.view().labels]
     tuning.move(noisy, run_id, {1: 0.9, 2: 0.1})

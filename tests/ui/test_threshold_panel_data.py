@@ -113,12 +113,14 @@ def test_what_a_browser_sends_is_taken_apart_before_it_is_believed():
         {"operation": "d", "save": "a note", "set": {"9" * 5000: 0.5}},
         {"operation": "e", "save": {"note": "a note", "version": "3"}},
         {"operation": "f", "save": {"note": "", "version": 0, "goals": {"7": "f1", "8": None}}},
+        {"operation": "g" * 65, "set": {"7": 0.5}},
     ]
     assert [read_step(each) for each in sent] == [
         Step("a", {7: 0.5, 8: 1.0}, {}),
         Step("b", {}, {7: "f1"}),
         Step("c", {}, {}, Save("n" * 500, 3, {7: 0.5, 9: None}, {})),
-        Step("d", {}, {}),
-        Step("e", {}, {}),
+        None,
+        None,
         Step("f", {}, {}, Save("", 0, {}, {7: "f1"})),
+        None,
     ]

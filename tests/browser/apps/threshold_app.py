@@ -264,6 +264,9 @@ def main() -> None:
     def discard() -> None:
         state.draft, state.goals = dict(state.saved_thresholds), dict(state.saved_goals)
 
+    def move_elsewhere() -> None:
+        state.draft[101] = 0.7
+
     st.title("Thresholds")
     threshold_panel(
         (state.labels,),
@@ -281,6 +284,7 @@ def main() -> None:
         on_steps=take,
     )
     st.button("Discard draft", on_click=discard)
+    st.button("Another window moves tag 101", on_click=move_elsewhere)
     told = {name: state[name] for name in ("runs", "commits", "draft", "goals", "notes")}
     st.code(json.dumps(told | {"saved": state.saved_thresholds}))
 

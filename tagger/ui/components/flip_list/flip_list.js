@@ -36,8 +36,10 @@ function make(tag, className, ...children) {
 
 const count = (value) => value.toLocaleString("en-US");
 const keyOf = (flip) => JSON.stringify([flip.kind, flip.label.id, flip.label.name, flip.description]);
-// `past`: the verdicts that are stored, each with its operation.
-const undecided = () => ({ verdict: null, past: [], sent: null, operation: null, message: "", undoing: false });
+// `past`: the verdicts that are stored; `sent`: what is under way, in order, an undo without a verdict.
+const undecided = () => ({ past: [], sent: [], message: "" });
+const verdictOf = ({ past, sent }) => (sent.findLast(({ verdict }) => verdict) ?? past.at(-1))?.verdict ?? null;
+const isBusy = ({ sent }) => sent.length > 0;
 
 class FlipList {
   constructor(parent) {
@@ -78,8 +80,10 @@ class FlipList {
     this.outbox.settle(new Set([...handled, ...failed.keys()]));
     const fresh = new Map(data.flips.map((flip) => [keyOf(flip), flip]));
     for (const row of this.rows.values()) {
-      const settled = row.operation && (handled.has(row.operation) || failed.has(row.operation));
-      if (settled) this.settle(row, failed.get(row.operation) ?? "");
+      for (const step of [...row.sent]) {
+        const isAnswered = handled.has(step.operation) || failed.has(step.operation);
+        if (isAnswered) this.settle(row, step, failed.get(step.operation) ?? "");
+      }
     }
     if (data.listing === this.listing) this.update(fresh);
     else this.begin(fresh);
@@ -98,29 +102,29 @@ class FlipList {
     this.rows = new Map();
     for (const [key, flip] of fresh) {
       const row = before.get(key) ?? undecided();
-      if (!row.operation && !row.message) Object.assign(row, undecided());
+      if (!isBusy(row) && !row.message) Object.assign(row, undecided());
       this.rows.set(key, Object.assign(row, { flip }));
     }
+    for (const [key, row] of before) if (!fresh.has(key) && (isBusy(row) || row.message)) this.rows.set(key, row);
   }
 
   /** The same list: what was decided stays to be seen; what nobody decided here and does not flip any more has gone. */
   update(fresh) {
     for (const [key, row] of this.rows) {
       if (fresh.has(key)) row.flip = fresh.get(key);
-      else if (!row.verdict && !row.message) this.rows.delete(key);
+      else if (!row.past.length && !isBusy(row) && !row.message) this.rows.delete(key);
     }
     for (const [key, flip] of fresh) if (!this.rows.has(key)) this.rows.set(key, { ...undecided(), flip });
   }
 
-  settle(row, message) {
-    row.operation = null;
+  settle(row, step, message) {
+    row.sent = row.sent.filter((other) => other !== step);
     row.message = message;
-    const done = row.undoing ? "Taken back" : `Saved, ${row.verdict}`;
+    const done = step.verdict ? `Saved, ${step.verdict}` : "Taken back";
     this.announce.textContent = `${row.flip.description}: ${message || done}`;
-    if (row.undoing && !message) row.past.pop();
-    else if (!message) row.past.push({ operation: row.sent, verdict: row.verdict });
-    row.verdict = row.past.at(-1)?.verdict ?? null;
-    row.undoing = false;
+    if (message) return;
+    if (step.verdict) row.past.push(step);
+    else row.past.pop();
   }
 
   ask() {
@@ -182,7 +186,8 @@ class FlipList {
 
   rowOf(row) {
     row.element ??= this.build(row);
-    const { flip, verdict } = row;
+    const { flip } = row;
+    const verdict = verdictOf(row);
     const isStored = row.past.length > 0;
     row.number.textContent = count(flip.count);
     row.chip.textContent = `${flip.gains ? "+" : "\u2212"} ${flip.label.name}`;
@@ -194,14 +199,12 @@ class FlipList {
     for (const [value, button] of Object.entries(row.buttons)) {
       button.setAttribute("aria-pressed", String(said === value));
       button.disabled = !flip.transactions.length;
-      // Not disabled: the key that was pressed keeps the focus while its verdict is under way.
-      button.setAttribute("aria-disabled", String(Boolean(row.operation)));
     }
-    const state = row.message || (row.operation ? (this.outbox.isLate ? "Not stored yet" : "Saving\u2026") : isStored ? "Saved" : flip.transactions.length ? "" : "No description to remember");
+    const state = row.message || (isBusy(row) ? (this.outbox.isLate ? "Not stored yet" : "Saving\u2026") : isStored ? "Saved" : flip.transactions.length ? "" : "No description to remember");
     row.state.textContent = state;
-    row.element.dataset.state = row.message ? "failed" : row.operation ? "saving" : isStored ? "saved" : "";
+    row.element.dataset.state = row.message ? "failed" : isBusy(row) ? "saving" : isStored ? "saved" : "";
     const hasFocus = row.undo.getRootNode().activeElement === row.undo;
-    row.undo.hidden = !isStored || Boolean(row.operation);
+    row.undo.hidden = !isStored || isBusy(row);
     if (hasFocus && row.undo.hidden) row.buttons.yes.focus();
     return row.element;
   }
@@ -232,21 +235,16 @@ class FlipList {
   }
 
   judge(row, value) {
-    if (row.operation || (row.verdict === value && !row.message)) return;
-    row.verdict = value;
-    row.sent = this.send({ kind: "verdict", label: row.flip.label.id, transactions: row.flip.transactions, value });
-    row.operation = row.sent;
+    const isTakenBack = isBusy(row) && !row.sent.at(-1).verdict;
+    if (verdictOf(row) === value && !row.message && !isTakenBack) return;
+    const step = { kind: "verdict", label: row.flip.label.id, transactions: row.flip.transactions, value };
+    row.sent.push({ operation: this.outbox.add(step), verdict: value });
     row.message = "";
     this.draw();
   }
 
   undo(row) {
-    row.operation = this.send({ kind: "undo", target: row.past.at(-1).operation });
-    row.undoing = true;
+    row.sent.push({ operation: this.outbox.add({ kind: "undo", target: row.past.at(-1).operation }), verdict: null });
     this.draw();
-  }
-
-  send(step) {
-    return this.outbox.add(step);
   }
 }

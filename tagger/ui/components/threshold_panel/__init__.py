@@ -40,6 +40,8 @@ _mount_news = st.components.v2.component(
     "transaction_tagger.threshold_news", js=(_HERE / "news.js").read_text(encoding="utf-8")
 )
 
+MAX_STEP_ID = 64  # characters
+UNREADABLE = "This step cannot be read. Reload the page and try again."
 _LABEL_ID = re.compile(r"[0-9]{1,18}")
 NOTE_LENGTH = 500  # characters, as in the field
 
@@ -243,7 +245,11 @@ def threshold_panel(
     memory = _memory(made_from, curves, key)
 
     def take(sent: Sequence[Operation]) -> Outcome:
-        return on_steps([read_step(each) for each in sent])
+        steps = {str(each["operation"]): read_step(each) for each in sent}
+        outcome = on_steps([step for step in steps.values() if step is not None])
+        return Outcome(
+            outcome.acknowledged, {**outcome.failed, **{id_: UNREADABLE for id_, step in steps.items() if step is None}}
+        )
 
     result = _mount(key=key, data=memory.body, on_operations_change=lambda: receive(key, take))
     catch_up(result, key, take)
@@ -254,9 +260,12 @@ def threshold_panel(
     )
 
 
-def read_step(sent: Operation) -> Step:
-    """What of a step can be believed. It comes from a browser, so anything may be in it."""
-    return Step(str(sent["operation"]), _thresholds(sent), _goals(sent), _save(sent.get("save")))
+def read_step(sent: Operation) -> Step | None:
+    """What of a step can be believed; None where not even what was asked for. It comes from a browser."""
+    operation, save = str(sent["operation"]), _save(sent.get("save"))
+    if len(operation) > MAX_STEP_ID or ("save" in sent and save is None):
+        return None
+    return Step(operation, _thresholds(sent), _goals(sent), save)
 
 
 def _save(asked: object) -> Save | None:

@@ -195,7 +195,7 @@ class Card {
     this.slider.setAttribute("aria-valuetext",
       `${show(seen)}: precision ${show(now.precision)}, recall ${show(now.recall)}, F1 ${show(now.f1)}`);
     disable(this.toSaved, this.panel.comparing || !this.isOpen, this.slider);
-    disable(this.toTarget, this.panel.comparing || label.target === null || this.threshold === label.target, this.slider);
+    disable(this.toTarget, this.panel.comparing || label.target === null || this.isSolving || this.threshold === label.target, this.slider);
   }
 
   /** What its goal promised, on rows that had no part in it. */

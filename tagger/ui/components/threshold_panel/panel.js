@@ -120,7 +120,7 @@ class Panel {
     const state = window.transactionTaggerNews?.get(this.key);
     if (!state || state.digest !== this.digest || state === this.state) return;
     const isFirst = this.state === null;
-    let isHeld = false;
+    const held = new Set();
     const wasSaving = this.isSaving;
     const refused = Object.keys(state.failed).filter((id) => this.outbox.holds(id));
     if (refused.length) {
@@ -142,7 +142,7 @@ class Panel {
       card.isSolving = solving.has(String(label.id));
       // A slider under a finger or a key is ahead of anything that Python knows.
       const ahead = !isFirst && this.dragged === card && (this.timer || card.slider.matches(":active"));
-      isHeld ||= ahead;
+      if (ahead) held.add(index);
       card.describe(label, ahead ? card.threshold : stands);
     });
     if (isFirst) {
@@ -151,7 +151,7 @@ class Panel {
       this.buildRest(this.cards);
     }
     this.work();
-    if (!isHeld) this.merge();
+    this.merge(held);
     this.totals.describe(this);
     this.tools.describe(this.totals);
     this.top.hidden = this.bar.element.hidden = !this.cards.length;
@@ -345,8 +345,11 @@ class Panel {
     };
   }
 
-  /** Where a goal led belongs to the step that gave it; what came from elsewhere is no step: undo is about one's own. */
-  merge() {
+  /**
+   * Where a goal led belongs to the steps since it was given; what came from elsewhere is no step: undo is about one's
+   * own. Sliders that are `held` stand where nobody settled yet.
+   */
+  merge(held) {
     const { now } = this;
     const last = this.steps[this.step];
     if (!last || last.labels.join() !== now.labels.join()) {
@@ -355,18 +358,39 @@ class Panel {
     }
     for (const name of ["thresholds", "goals"]) {
       now[name].forEach((value, i) => {
-        if (last[name][i] === value) return;
-        for (const step of last[name][i] === null ? [last] : this.steps) step[name][i] = value;
+        if (last[name][i] === value || (name === "thresholds" && held.has(i))) return;
+        const isSolved = last[name][i] === null;
+        for (const step of isSolved ? this.stepsOfGoal(i) : this.steps) step[name][i] = value;
       });
     }
+    this.joinEqualSteps();
+  }
+
+  /** The steps up to now in which a card waits for where its goal leads. */
+  stepsOfGoal(index) {
+    let first = this.step;
+    const waits = (step) => step?.thresholds[index] === null && step.goals[index] === this.steps[first].goals[index];
+    while (waits(this.steps[first - 1])) first -= 1;
+    return this.steps.slice(first, this.step + 1);
+  }
+
+  /** A step that something from elsewhere made equal to the one before would undo nothing. */
+  joinEqualSteps() {
+    const kept = [];
+    let at = 0;
+    this.steps.forEach((step, i) => {
+      if (!kept.length || !isSameStep(kept.at(-1), step)) kept.push(step);
+      if (i === this.step) at = kept.length - 1;
+    });
+    this.steps = kept;
+    this.step = at;
   }
 
   record() {
     const { now } = this;
     const last = this.steps[this.step];
-    const isSame = (name) => last[name].every((one, i) => one === now[name][i]) && last[name].length === now[name].length;
-    if (last && !isSame("labels")) this.steps = [];
-    else if (last && isSame("goals") && isSame("thresholds")) return;
+    if (last && !isSame(last.labels, now.labels)) this.steps = [];
+    else if (last && isSameStep(last, now)) return;
     this.steps = [...this.steps.slice(Math.max(0, this.step + 2 - HISTORY), this.step + 1), now];
     this.step = this.steps.length - 1;
   }
@@ -436,6 +460,14 @@ class Panel {
     document.removeEventListener("transaction-tagger-news", this.onNews);
     this.root.remove();
   }
+}
+
+function isSame(one, other) {
+  return one.length === other.length && one.every((value, i) => value === other[i]);
+}
+
+function isSameStep(one, other) {
+  return isSame(one.goals, other.goals) && isSame(one.thresholds, other.thresholds);
 }
 
 function emptyPicture() {
