@@ -49,7 +49,9 @@ class Truth:
 
     def __init__(self, n_transactions: int, label_ids: Sequence[int], merged: Mapping[int, int] | None = None) -> None:
         self.label_ids = tuple(label_ids)
-        self.values: NDArray[np.int8] = np.full((n_transactions, len(self.label_ids)), NOT_JUDGED, dtype=np.int8)
+        # A label's rows side by side: what is asked of a million rows is asked label by label.
+        shape = (n_transactions, len(self.label_ids))
+        self.values: NDArray[np.int8] = np.full(shape, NOT_JUDGED, dtype=np.int8, order="F")
         self.confirmed: NDArray[np.bool_] = np.zeros(n_transactions, dtype=bool)
         self.judged_at: NDArray[np.int64] = np.zeros(n_transactions, dtype=np.int64)
         self._column = {label_id: column for column, label_id in enumerate(self.label_ids)}
@@ -84,7 +86,8 @@ class Truth:
     def copy(self) -> Truth:
         """An independent copy."""
         twin = copy.copy(self)
-        twin.values, twin.confirmed, twin.judged_at = self.values.copy(), self.confirmed.copy(), self.judged_at.copy()
+        twin.values = self.values.copy(order="K")
+        twin.confirmed, twin.judged_at = self.confirmed.copy(), self.judged_at.copy()
         return twin
 
     def reset(self, rows: Iterable[int]) -> None:

@@ -33,6 +33,14 @@ class Remembered:
     counts: IntVector
     conflict: npt.NDArray[np.bool_]
 
+    def with_rows(self, rows: npt.NDArray[np.integer], others: Remembered) -> Remembered:
+        """The same but for some rows."""
+        changed = {}
+        for name, mine in vars(self).items():
+            changed[name] = mine.copy()
+            changed[name][rows] = getattr(others, name)
+        return Remembered(**changed)
+
 
 @dataclass(frozen=True)
 class Memory:

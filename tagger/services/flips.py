@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from tagger.labels.labelset import Label
 from tagger.learning.step_curve import least_float32
+from tagger.services.columns import Columns
 from tagger.services.evidence import Evidence
 from tagger.services.reach import Moved, Reach
-from tagger.services.view import Columns, View
+from tagger.services.view import View
 
 GROUPS = 50  # of each kind in the list, unless more are asked for; the counts are always of all
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tagger.learning.recipe import parts_of, pooling_of
 from tagger.services.encoding import Encoding
 from tagger.services.progress import Progress
+from tagger.services.repeated import Repeated
 from tagger.storage.matrices import text_key
 from tagger.transactions.merchant import group_key, merchant_text
 from tagger.transactions.money import size_of
@@ -90,13 +91,18 @@ def context_of(features: str) -> frozenset[str]:
 
 def distinct(facts: Facts, context: frozenset[str]) -> Distinct:
     """Number the distinct inputs in order of appearance."""
-    rows: list[tuple[object, ...]] = list(zip(facts.texts, *_context(facts, context), strict=True))
-    places: dict[tuple[object, ...], int] = {}
-    index = np.fromiter((places.setdefault(row, len(places)) for row in rows), dtype=np.int32, count=len(rows))
-    _, first = np.unique(index, return_index=True)
+    columns = [Repeated.of(facts.texts), *_context(facts, context)]
+    codes = columns[0].places.astype(np.int64)
+    for column in columns[1:]:
+        _, codes = np.unique(codes * max(1, len(column.values)) + column.places, return_inverse=True)
+    _, first, index = np.unique(codes, return_index=True, return_inverse=True)
+    appearance = np.argsort(first, kind="stable")
+    place_of = np.empty(first.size, dtype=np.int32)
+    place_of[appearance] = np.arange(first.size, dtype=np.int32)
+    first = first[appearance].astype(np.intp)
     # Without context, the key is that of the text.
-    keys = [text_key("\x1f".join(map(str, place))) for place in places]
-    return Distinct(keys, index, first.astype(np.intp))
+    parts = zip(*(column.take(first) for column in columns), strict=True)
+    return Distinct([text_key("\x1f".join(part)) for part in parts], place_of[index], first)
 
 
 def gather_inputs(
@@ -168,17 +174,23 @@ def group_hashes(groups: Sequence[str]) -> NDArray[np.uint64]:
     return np.frombuffer(digests, dtype=np.uint64)
 
 
-def _context(facts: Facts, context: frozenset[str]) -> list[list[object]]:
-    columns: list[list[object]] = []
+def _context(facts: Facts, context: frozenset[str]) -> list[Repeated[str]]:
+    columns: list[Repeated[str]] = []
     if "amount" in context:
         known = np.isfinite(facts.amounts)
         sizes = np.where(known, size_of(facts.amounts), 0.0)
-        signs = np.where(known, np.where(facts.amounts < 0, "-", "+"), "?")
-        columns.append([f"{sign}{size}" for sign, size in zip(signs.tolist(), sizes.tolist(), strict=True)])
+        signs = np.where(known, np.where(facts.amounts < 0, 0, 2), 1)
+        # As bits, because 0.0 and -0.0 are written differently: stored probabilities are found by what is written.
+        bits, index = np.unique(np.ascontiguousarray(sizes).view(np.int64), return_inverse=True)
+        kinds, index = np.unique(index * len("-?+") + signs, return_inverse=True)
+        written = bits.view(np.float64).tolist()
+        words = [f"{'-?+'[kind % 3]}{written[kind // 3]}" for kind in kinds.tolist()]
+        columns.append(Repeated(words, index.astype(np.int32)))
     if "date" in context:
-        columns.append([_day(day) for day in facts.days.tolist()])
+        days, index = np.unique(facts.days, return_inverse=True)
+        columns.append(Repeated([_day(day) for day in days.tolist()], index.astype(np.int32)))
     if "account" in context:
-        columns.append(list(facts.accounts))
+        columns.append(Repeated.of(facts.accounts))
     return columns
 
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from tagger.labels.truth import NOT_JUDGED, YES
 from tagger.learning.goals import AtMostPerMonth, Solution
 from tagger.learning.step_curve import least_float32
-from tagger.services.view import Columns, View
+from tagger.services.columns import Columns
+from tagger.services.view import View
 
 STEPS = 1000  # of a slider, from 0 to 1
 _GRID = least_float32(np.arange(STEPS + 1) / STEPS)

@@ -85,21 +85,20 @@ class Found:
     `per_label` counts tags among them, `n_open` those not confirmed yet.
     """
 
-    ids: tuple[str, ...]
+    ids: Sequence[str]
     per_label: Mapping[int, int]
     n_open: int
 
 
 def find(view: View, wanted: Filter) -> Found:
     """Apply a filter. Newest first; rows of one day in the order in which they came; undated rows last."""
-    kept = np.flatnonzero(matching(view, wanted))
-    order = np.lexsort((kept, -view.columns.days[kept].astype(np.int64)))
-    rows = kept[order]
-    present = np.count_nonzero(view.sources[rows] != ABSENT, axis=0)
+    kept = matching(view, wanted)
+    order = view.columns.newest_first
+    present = np.bitwise_count(view.present_bits & np.packbits(kept)).sum(axis=1, dtype=np.int64)
     return Found(
-        ids=tuple(view.columns.ids[row] for row in rows.tolist()),
+        ids=view.columns.ids.take(order[kept[order]]),
         per_label={label.id: int(present[column]) for column, label in enumerate(view.labels)},
-        n_open=int(np.count_nonzero(~view.truth.confirmed[rows])),
+        n_open=int(np.count_nonzero(kept & ~view.truth.confirmed)),
     )
 
 
@@ -113,10 +112,12 @@ def matching(view: View, wanted: Filter) -> NDArray[np.bool_]:
         mask &= hits[columns.fold_index]
     if wanted.tags:
         chosen = [view.column_of[label_id] for label_id in wanted.tags if label_id in view.column_of]
-        has_it = view.truth.y_true if wanted.said else view.sources != ABSENT
-        mask &= has_it[:, chosen].any(axis=1)
+        has_it = np.zeros(len(columns), dtype=bool)
+        for column in chosen:
+            has_it |= view.truth.values[:, column] == YES if wanted.said else view.sources[:, column] != ABSENT
+        mask &= has_it
     if wanted.untagged:
-        mask &= (view.sources == ABSENT).all(axis=1)
+        mask &= ~np.unpackbits(np.bitwise_or.reduce(view.present_bits, axis=0), count=len(columns)).astype(bool)
     if wanted.state == OPEN:
         mask &= ~view.truth.confirmed
     elif wanted.state == CONFIRMED_ONLY:

@@ -18,9 +18,10 @@ from tagger.errors import BundleError, NotFoundError
 from tagger.labels.labelset import Label, fold_name
 from tagger.labels.truth import Truth
 from tagger.learning.recipe import Recipe
+from tagger.services.columns import Columns
 from tagger.services.encoding import Encoding, own_encoding
 from tagger.services.inputs import context_of
-from tagger.services.view import Columns, Tagging, View
+from tagger.services.view import Tagging, View
 from tagger.storage import judgements, labels, runs, transactions
 from tagger.storage.database import Database
 from tagger.storage.faults import explained
@@ -234,13 +235,18 @@ class Store:
             if cached is not None and cached[0] == revision and cached[2].tagging.n_waiting == 0:
                 return cached[2]
             columns = self._columns(revision[0])
-            truth, label_set = self._truth(columns, (revision[0], revision[2]))
+            before = None if self._cache.truth is None else self._cache.truth[2]
+            truth, label_set, rows = self._truth(columns, (revision[0], revision[2]))
             tagging = self._tagging(columns, label_set, (revision[0], revision[2], revision[3]))
             if cached is not None and cached[0] == revision and cached[1] == tagging.n_waiting:
                 return cached[2]
-            with self.db.read() as connection:
-                sample = frozenset(batch.id for batch in transactions.batches(connection) if batch.is_sample)
-            view = View(columns, label_set, truth, tagging, sample)
+            last = None if cached is None else cached[2]
+            if last is not None and rows is not None and last.truth is before and last.tagging is tagging:
+                view = last.judged_again(truth, rows)
+            else:
+                with self.db.read() as connection:
+                    sample = frozenset(batch.id for batch in transactions.batches(connection) if batch.is_sample)
+                view = View(columns, label_set, truth, tagging, sample)
             self._cache.view = (revision, tagging.n_waiting, view)
             return view
 
@@ -253,8 +259,16 @@ class Store:
                 self._cache.columns = (revision, Columns(transactions.load(connection)))
         return self._cache.columns[1]
 
-    def _truth(self, columns: Columns, revision: tuple[int, ...]) -> tuple[Truth, tuple[Label, ...]]:
-        """Bring the truth up to date; only what was judged since is read, unless rows or labels changed."""
+    def _truth(
+        self, columns: Columns, revision: tuple[int, ...]
+    ) -> tuple[Truth, tuple[Label, ...], NDArray[np.intp] | None]:
+        """Bring the truth up to date; only what was judged since is read, unless rows or labels changed.
+
+        Returns
+        -------
+        The truth, the labels in use, and the rows of which more was said since the last call; None for all of them.
+        """
+        rows: NDArray[np.intp] | None = None
         cached = self._cache.truth
         with self.db.read() as connection:
             newest = judgements.last_seq(connection)
@@ -266,14 +280,17 @@ class Store:
                 truth = Truth(len(columns), [label.id for label in live], merged)
                 truth.apply(judgements.judgements(connection, columns.row_of))
             elif cached[1] == newest:
-                return cached[2], cached[3]
+                return cached[2], cached[3], np.zeros(0, dtype=np.intp)
             else:
                 live = cached[3]
                 truth = cached[2].copy()  # views that are in use keep the old one
-                truth.reset(columns.row_of[pk] for pk in touched if pk in columns.row_of)
-                truth.apply(judgements.judgements(connection, columns.row_of, after_seq=cached[1], all_of=touched))
+                taken_back = [columns.row_of[pk] for pk in touched if pk in columns.row_of]
+                truth.reset(taken_back)
+                said = list(judgements.judgements(connection, columns.row_of, after_seq=cached[1], all_of=touched))
+                truth.apply(said)
+                rows = np.array(sorted({*taken_back, *(each.row for each in said)}), dtype=np.intp)
         self._cache.truth = (revision, newest, truth, live)
-        return truth, live
+        return truth, live, rows
 
     def _tagging(self, columns: Columns, label_set: tuple[Label, ...], revision: tuple[int, ...]) -> Tagging:
         """What the current run says; kept as long as only judgements change and no text waits."""

@@ -6,12 +6,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tagger.errors import BundleError, BusyError, CancelledError, EncoderError
+from tagger.services.columns import Columns
 from tagger.services.encoding import CHUNK, Encoding
 from tagger.services.inputs import context_of, gather_inputs
 from tagger.services.jobs import Jobs
 from tagger.services.progress import Progress
 from tagger.services.store import Store
-from tagger.services.view import Columns
 from tagger.storage.jobs import JobRow
 from tagger.storage.runs import Bundle
 

@@ -5,9 +5,8 @@ Derived from the database and the run bundles; built piece by piece, each piece 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,93 +15,10 @@ from tagger.labels.labelset import Label
 from tagger.labels.truth import NOT_JUDGED, YES, Truth
 from tagger.learning.memory import Memory, Remembered
 from tagger.learning.thresholds import apply_thresholds
-from tagger.services.inputs import Distinct, Facts, distinct, group_hashes
-from tagger.transactions.merchant import group_key
-from tagger.transactions.text import fold_description, normalize_text
+from tagger.services.columns import Columns
 
 ABSENT, PREDICTED, REMEMBERED, CONFIRMED = 0, 1, 2, 3
 SOURCES = ("", "predicted", "remembered", "confirmed")
-
-
-class Columns:
-    """The stored transactions, column by column.
-
-    Attributes
-    ----------
-    pks : int64 (n,), database keys, ascending; `ids` are the public ones.
-    days : int32 (n,), proleptic ordinals, 0 where there is no date.
-    texts, text_index : the distinct normalised descriptions, and each row's place among them (int32).
-    folds, fold_index : the same for what makes two descriptions equal (memory).
-    groups, group_index : the same for what stays on one side of every split.
-    """
-
-    def __init__(self, rows: list[Any]) -> None:
-        self.pks: NDArray[np.int64] = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
-        self.ids: list[str] = [row[1] for row in rows]
-        self.batch_ids: list[str] = [row[2] for row in rows]
-        self.days: NDArray[np.int32] = np.fromiter(
-            (0 if row[3] is None else row[3].toordinal() for row in rows), dtype=np.int32, count=len(rows)
-        )
-        self.descriptions: list[str] = [row[4] for row in rows]
-        self.amounts: list[str | None] = [row[5] for row in rows]
-        self.currencies: list[str] = [row[6] for row in rows]
-        self.accounts: list[str] = [row[7] for row in rows]
-        # Most descriptions repeat: fold each distinct one once.
-        self._different, self._distinct_index = _index(self.descriptions)
-        self.texts, self.text_index = self._spread([normalize_text(description) for description in self._different])
-        self.folds, self.fold_index = self._spread([fold_description(description) for description in self._different])
-        self._inputs: dict[frozenset[str], Distinct] = {}
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @property
-    def groups(self) -> list[str]:
-        return self._grouped[0]
-
-    @property
-    def group_index(self) -> NDArray[np.int32]:
-        return self._grouped[1]
-
-    @cached_property
-    def group_hashes(self) -> NDArray[np.uint64]:
-        """The hashes of `groups`, as runs keep those that they saw."""
-        return group_hashes(self.groups)
-
-    @cached_property
-    def _grouped(self) -> tuple[list[str], NDArray[np.int32]]:
-        """Worked out when first asked: it takes as long as all the rest, and many screens need none of it."""
-        return self._spread([group_key(description) for description in self._different])
-
-    @cached_property
-    def row_of(self) -> dict[int, int]:
-        """Row by database key."""
-        return {int(pk): row for row, pk in enumerate(self.pks)}
-
-    @cached_property
-    def row_of_id(self) -> dict[str, int]:
-        """Row by public id."""
-        return {public_id: row for row, public_id in enumerate(self.ids)}
-
-    @cached_property
-    def facts(self) -> Facts:
-        """Every row as far as a head may look at it."""
-        return Facts(
-            texts=[self.texts[place] for place in self.text_index.tolist()],
-            amounts=np.array([np.nan if amount is None else float(amount) for amount in self.amounts]),
-            days=self.days,
-            accounts=self.accounts,
-        )
-
-    def inputs(self, context: frozenset[str] = frozenset()) -> Distinct:
-        """The distinct inputs of heads that look at this context besides the text."""
-        if context not in self._inputs:
-            self._inputs[context] = distinct(self.facts, context)
-        return self._inputs[context]
-
-    def _spread(self, values: list[str]) -> tuple[list[str], NDArray[np.int32]]:
-        unique, index = _index(values)
-        return unique, index[self._distinct_index]
 
 
 @dataclass(frozen=True)
@@ -152,40 +68,86 @@ class View:
     @cached_property
     def judged_rows(self) -> NDArray[np.intp]:
         """Rows with at least one judged label, in the order in which they were judged."""
-        rows = np.flatnonzero(self.truth.judged.any(axis=1))
-        return rows[np.argsort(self.truth.judged_at[rows], kind="stable")]
+        rows = np.flatnonzero(self.truth.judged_at)
+        rows = rows[(self.truth.values[rows] != NOT_JUDGED).any(axis=1)]
+        ordered: NDArray[np.intp] = rows[np.argsort(self.truth.judged_at[rows], kind="stable")]
+        return ordered
 
     @cached_property
     def remembered(self) -> Remembered:
         """What equal judged descriptions answer, one row per `columns.folds`."""
-        rows = self.judged_rows
-        keys = [self.columns.folds[place] for place in self.columns.fold_index[rows].tolist()]
-        return Memory.from_judged(keys, self.truth.y_true[rows], self.truth.judged[rows]).lookup(self.columns.folds)
+        return self._memory(self.judged_rows).lookup(self.columns.folds)
 
     @cached_property
     def sources(self) -> NDArray[np.int8]:
-        """Int8 (n, n_labels): ABSENT, or where a tag that is present comes from.
+        """Int8 (n, n_labels): ABSENT, or where a tag that is present comes from. A label's rows lie side by side.
 
         A verdict wins over memory, memory over the model; a probability equal to the threshold counts as present.
         """
+        return self._sources(slice(None))
+
+    @cached_property
+    def present_bits(self) -> NDArray[np.uint8]:
+        """Uint8 (n_labels, ceil(n / 8)): for each label one bit a row, set where it shows the tag."""
+        return np.packbits(self.sources.T != ABSENT, axis=1)
+
+    def judged_again(self, truth: Truth, rows: NDArray[np.intp]) -> View:
+        """This view after more was said about some rows: what was worked out is brought up to date, not made anew."""
+        later = replace(self, truth=truth)
+        if "sources" not in self.__dict__:
+            return later
+        folds = np.unique(self.columns.fold_index[rows])
+        is_touched = np.zeros(len(self.columns.folds), dtype=bool)
+        is_touched[folds] = True
+        alike = np.flatnonzero(is_touched[self.columns.fold_index])
+        judged = alike[(truth.values[alike] != NOT_JUDGED).any(axis=1)]
+        judged = judged[np.argsort(truth.judged_at[judged], kind="stable")]
+        answers = later._memory(judged).lookup([self.columns.folds[fold] for fold in folds.tolist()])
+        changed = later.__dict__  # where cached properties live
+        changed["remembered"] = self.remembered.with_rows(folds, answers)
+        planes = self.sources.T.copy()
+        planes[:, alike] = later._sources(alike).T
+        changed["sources"] = planes.T
+        if "present_bits" in self.__dict__:
+            changed["present_bits"] = _repacked(self.present_bits, planes, alike)
+        return later
+
+    def _memory(self, rows: NDArray[np.intp]) -> Memory:
+        """What those judged rows, in the order in which they were judged, answer."""
+        keys = [self.columns.folds[place] for place in self.columns.fold_index[rows].tolist()]
+        values = self.truth.values[rows]
+        return Memory.from_judged(keys, np.equal(values, YES), np.not_equal(values, NOT_JUDGED))
+
+    def _sources(self, rows: NDArray[np.intp] | slice) -> NDArray[np.int8]:
+        """Int8 (n_rows, n_labels): `sources` of those rows."""
+        inputs, folds, values = self.tagging.index[rows], self.columns.fold_index[rows], self.truth.values[rows]
         # NaN, an unknown label or a text not encoded yet, compares as absent.
         predicted = apply_thresholds(self.tagging.probabilities, self.tagging.thresholds)
-        result = np.where(predicted, np.int8(PREDICTED), np.int8(ABSENT))[self.tagging.index]
-        known = self.remembered.judged[self.columns.fold_index]
-        answer = self.remembered.y_true[self.columns.fold_index]
-        result = np.where(known, np.where(answer, np.int8(REMEMBERED), np.int8(ABSENT)), result)
-        values = self.truth.values
-        result = np.where(values == NOT_JUDGED, result, np.where(values == YES, np.int8(CONFIRMED), np.int8(ABSENT)))
-        return np.asarray(result, dtype=np.int8)
+        planes = np.empty((len(self.labels), inputs.size), dtype=np.int8)
+        for column, plane in enumerate(planes):
+            model = np.where(predicted[:, column], np.int8(PREDICTED), np.int8(ABSENT))
+            np.take(model, inputs, out=plane)
+            answers = np.where(self.remembered.y_true[:, column], np.int8(REMEMBERED), np.int8(ABSENT))
+            known = self.remembered.judged[:, column][folds]
+            plane[known] = answers[folds[known]]
+            own = values[:, column]
+            said = np.flatnonzero(own != NOT_JUDGED)
+            plane[said] = np.where(own[said] == YES, np.int8(CONFIRMED), np.int8(ABSENT))
+        return planes.T
 
     @cached_property
     def is_sample(self) -> NDArray[np.bool_]:
         """Bool (n,): the row belongs to the sample data."""
-        return np.fromiter((batch in self.sample_batches for batch in self.columns.batch_ids), dtype=bool)
+        batches = self.columns.batch_ids
+        is_sample = [batch in self.sample_batches for batch in batches.values]
+        return np.array(is_sample, dtype=bool)[batches.places]
 
 
-def _index(values: list[str]) -> tuple[list[str], NDArray[np.int32]]:
-    """The distinct values in order of appearance, and each value's place among them."""
-    places: dict[str, int] = {}
-    index = np.fromiter((places.setdefault(value, len(places)) for value in values), dtype=np.int32, count=len(values))
-    return list(places), index
+def _repacked(bits: NDArray[np.uint8], planes: NDArray[np.int8], rows: NDArray[np.intp]) -> NDArray[np.uint8]:
+    """Bits of planes that changed at some rows."""
+    places = np.unique(rows >> 3)
+    around = np.minimum((places[:, np.newaxis] << 3) + np.arange(8), planes.shape[1] - 1)
+    is_there = ((places[:, np.newaxis] << 3) + np.arange(8)) < planes.shape[1]
+    bits = bits.copy()
+    bits[:, places] = np.packbits((planes[:, around] != ABSENT) & is_there, axis=2)[:, :, 0]
+    return bits

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from tagger.labels.labelset import Label
 from tagger.labels.truth import NO, NOT_JUDGED, YES, Judgement, Truth
+from tagger.services.columns import Columns
 from tagger.services.reach import STEPS, Pairs, Reach
-from tagger.services.view import ABSENT, PREDICTED, Columns, Tagging, View
+from tagger.services.view import ABSENT, PREDICTED, Tagging, View
+from tagger.storage.transactions import LoadedRow
 
 # Missing; equal but for case; of one text, since long numbers are left out, and yet not equal.
 DESCRIPTIONS = ["", "   ", "TESCO", "tesco", "SHELL 11111", "SHELL 22222", "Shell 22222", "RENT"]
@@ -51,8 +53,10 @@ def view_of(rows, probabilities, said) -> View:
     """A view of rows (description, amount, day); probabilities are given out to inputs in turn."""
     columns = Columns(
         [
-            (row + 1, f"id {row}", "bank", day, description, amount, "GBP", "main")
-            for row, (description, amount, day) in enumerate(rows)
+            [
+                LoadedRow(row + 1, f"{row:032x}", "bank", day and day.isoformat(), description, amount, "GBP", "main")
+                for row, (description, amount, day) in enumerate(rows)
+            ]
         ]
     )
     inputs = columns.inputs(frozenset({"amount"}))

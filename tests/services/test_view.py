@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -31,6 +31,11 @@ def same_view(one: View, other: View) -> None:
     assert np.array_equal(one.tagging.probabilities, other.tagging.probabilities, equal_nan=True)
     assert np.array_equal(one.tagging.thresholds, other.tagging.thresholds, equal_nan=True)
     assert np.array_equal(one.sources, other.sources)
+    for name, mine in vars(one.remembered).items():
+        assert np.array_equal(mine, getattr(other.remembered, name)), name
+    is_present = np.unpackbits(one.present_bits, axis=1, count=len(one.columns)).T.astype(bool)
+    assert np.array_equal(is_present, other.sources != ABSENT)
+    assert not one.present_bits.size or one.present_bits.shape == (len(one.labels), -(-len(one.columns) // 8))
 
 
 @dataclass
@@ -295,6 +300,30 @@ def test_a_verdict_wins_over_memory_and_memory_over_the_model(store, seed):
         verdict(store, str(row), label, str(rng.choice(["yes", "no", "clear"])))
         assert store.view().sources.tolist() == plain_sources(store.view())
     assert np.isnan(store.view().tagging.thresholds[2])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_was_worked_out_is_brought_up_to_date_with_every_step(store, seed):
+    rng = np.random.default_rng(seed)
+    ids = make_labels(store, "groceries", "fuel", "unknown to the run")
+    days = [f"2024-03-{1 + number % 28:02d},{rng.choice(SHOPS)},-{number}.00" for number in range(21)]
+    import_csv(store, statement(*days, header="date,description,amount"))
+    view = store.view()
+    add_made_up_run(store, rng.random((len(view.columns.texts), 2)), [0.5, 0.75], ids[:2])
+    steps: list[str] = []
+    for _ in range(25):
+        assert store.view().present_bits.size
+        row = str(rng.choice(view.columns.ids))
+        kind = rng.choice(["verdict", "confirm", "undo"])
+        if kind == "undo" and steps:
+            steps.append(undo(store, str(rng.choice(steps))))
+        elif kind == "confirm":
+            steps.append(confirm(store, row, [int(each) for each in ids if rng.random() < 0.4]))
+        else:
+            steps.append(verdict(store, row, int(rng.choice(ids)), str(rng.choice(["yes", "no", "clear"]))))
+        later = store.view()
+        assert {"remembered", "sources", "present_bits"} <= later.__dict__.keys(), "not made anew"
+        same_view(later, replace(later))
 
 
 @pytest.mark.parametrize(
