@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from tagger.services import quality, queue, review, tagging
+from tagger.services import filtering, importing, quality, queue, review, tagging
 from tagger.ui import filters, grounds, picks, session, widgets
 from tagger.ui import quality as second_look
 from tagger.ui.components.transaction_list import WIDTH, EmptyText, ListPage, transaction_list
@@ -14,7 +14,7 @@ job = widgets.job_status(state, ("import", "tag"))
 view = state.store.view()
 n_left, most_doubtful = None, None
 with st.container(width=WIDTH, gap="xsmall"):
-    asked = filters.asked_for(view)
+    asked = filters.asked_for(view, importing.batches(state.store))
     if asked.order in filters.OF_TAGS:
         second_look.tags(view, asked.order, state)
         st.stop()
@@ -31,10 +31,10 @@ with st.container(width=WIDTH, gap="xsmall"):
             (asked, view.rows_of), lambda: queue.ask(state.store, view, asked.rows, label_id=asked.label_id)
         )
         ids, n_open = wanted.ids, review.n_open(view, wanted.ids)
-        n_left = review.n_left(view, asked.rows)
+        n_left = filtering.n_left(view, asked.rows)
         picks.header(state.store, wanted, state, n_open=n_open)
     else:
-        wanted, found = None, review.find(view, asked.rows)
+        wanted, found = None, filtering.find(view, asked.rows)
         ids, n_open = state.pin((asked, view.rows_of), lambda: found.ids), found.n_open
     page = filters.page(len(ids), n_open, asked=asked, n_left=n_left, most_doubtful=most_doubtful)
 rows = review.rows(view, filters.on_page(ids, page))

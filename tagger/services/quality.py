@@ -14,8 +14,9 @@ from tagger.learning.metrics import BoolMatrix, FloatMatrix
 from tagger.learning.quality import AlikePair, Others
 from tagger.learning.thresholds import MIN_POSITIVE_GROUPS, positive_groups
 from tagger.services.evidence import gather
+from tagger.services.filtering import Filter, matching
 from tagger.services.queue import Pick, Queue
-from tagger.services.review import CHECK, Filter, matching
+from tagger.services.review import CHECK
 from tagger.services.store import Store, now
 from tagger.services.view import View
 from tagger.storage import judgements, labels

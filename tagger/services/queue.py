@@ -19,8 +19,9 @@ from tagger.learning.queue import Chosen
 from tagger.learning.thresholds import MIN_POSITIVE_GROUPS
 from tagger.services import curve
 from tagger.services.evidence import gather, out_of_fold_rows
+from tagger.services.filtering import OPEN, Filter, matching
 from tagger.services.progress import Progress
-from tagger.services.review import AUDIT, OPEN, QUEUE, Filter, matching
+from tagger.services.review import AUDIT, QUEUE
 from tagger.services.scores import summary
 from tagger.services.store import Store
 from tagger.services.view import View

@@ -11,7 +11,6 @@ from datetime import date
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tagger.errors import NotFoundError, TaggerError
 from tagger.labels.labelset import clean_name
@@ -21,34 +20,15 @@ from tagger.services.view import ABSENT, PREDICTED, REMEMBERED, SOURCES, View
 from tagger.storage import judgements, labels
 from tagger.storage.database import Connection
 from tagger.storage.judgements import Operation
-from tagger.transactions.text import fold_description
 
 logger = logging.getLogger(__name__)
 
 PAGE_SIZE = 50  # rows; what a person scrolls through before turning the page, painted in under 50 ms
 VALUES = {"yes": YES, "no": NO, "clear": NOT_JUDGED}
 _T = TypeVar("_T")
-EVERYTHING, OPEN, CONFIRMED_ONLY = "all", "open", "confirmed"
 # Why a row was judged: met while reviewing, asked for because it teaches most, drawn at random, doubted and looked at
 # again, or because it would flip with a threshold.
 REVIEW, QUEUE, AUDIT, CHECK, FLIP = "review", "queue", "audit", "check", "flip"
-
-
-@dataclass(frozen=True)
-class Filter:
-    """What to show. Parts compose: all must hold. `tags` asks for any of them.
-
-    `state` is "all", "open" (not confirmed yet) or "confirmed". `said` counts a tag only where a person or a file said
-    so, not where it is predicted or remembered.
-    """
-
-    text: str = ""
-    tags: tuple[int, ...] = ()
-    state: str = EVERYTHING
-    since: date | None = None
-    until: date | None = None
-    untagged: bool = False
-    said: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,66 +58,10 @@ class Row:
     waiting: bool
 
 
-@dataclass(frozen=True)
-class Found:
-    """The rows that a filter leaves, newest first, as public ids; and what they hold.
-
-    `per_label` counts tags among them, `n_open` those not confirmed yet.
-    """
-
-    ids: Sequence[str]
-    per_label: Mapping[int, int]
-    n_open: int
-
-
-def find(view: View, wanted: Filter) -> Found:
-    """Apply a filter. Newest first; rows of one day in the order in which they came; undated rows last."""
-    kept = matching(view, wanted)
-    order = view.columns.newest_first
-    present = np.bitwise_count(view.present_bits & np.packbits(kept)).sum(axis=1, dtype=np.int64)
-    return Found(
-        ids=view.columns.ids.take(order[kept[order]]),
-        per_label={label.id: int(present[column]) for column, label in enumerate(view.labels)},
-        n_open=int(np.count_nonzero(kept & ~view.truth.confirmed)),
-    )
-
-
-def matching(view: View, wanted: Filter) -> NDArray[np.bool_]:
-    """Bool (n,): the rows that a filter leaves."""
-    columns = view.columns
-    mask = np.ones(len(columns), dtype=bool)
-    words = fold_description(wanted.text).split()
-    if words:
-        hits = np.fromiter((all(word in fold for word in words) for fold in columns.folds), dtype=bool)
-        mask &= hits[columns.fold_index]
-    if wanted.tags:
-        chosen = [view.column_of[label_id] for label_id in wanted.tags if label_id in view.column_of]
-        has_it = np.zeros(len(columns), dtype=bool)
-        for column in chosen:
-            has_it |= view.truth.values[:, column] == YES if wanted.said else view.sources[:, column] != ABSENT
-        mask &= has_it
-    if wanted.untagged:
-        mask &= ~np.unpackbits(np.bitwise_or.reduce(view.present_bits, axis=0), count=len(columns)).astype(bool)
-    if wanted.state == OPEN:
-        mask &= ~view.truth.confirmed
-    elif wanted.state == CONFIRMED_ONLY:
-        mask &= view.truth.confirmed
-    if wanted.since is not None:
-        mask &= columns.days >= wanted.since.toordinal()
-    if wanted.until is not None:
-        mask &= (columns.days <= wanted.until.toordinal()) & (columns.days > 0)
-    return mask
-
-
 def rows(view: View, ids: Sequence[str]) -> list[Row]:
     """Those transactions, in that order; ids that are gone are left out."""
     places = view.columns.row_of_id
     return [_row(view, places[public_id]) for public_id in ids if public_id in places]
-
-
-def n_left(view: View, wanted: Filter) -> int:
-    """How many of the rows that a filter leaves are not confirmed."""
-    return int(np.count_nonzero(matching(view, wanted) & ~view.truth.confirmed))
 
 
 def n_open(view: View, ids: Sequence[str]) -> int:

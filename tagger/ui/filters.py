@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from tagger.services.review import CONFIRMED_ONLY, EVERYTHING, OPEN, PAGE_SIZE, Filter
+from tagger.services.filtering import CONFIRMED_ONLY, EVERYTHING, OPEN, Filter
+from tagger.services.review import PAGE_SIZE
 from tagger.services.view import View
+from tagger.storage.transactions import Batch
+from tagger.transactions.query import HELP, parse_query
 from tagger.ui.messages import escape
 from tagger.ui.widgets import counted
 
+_MORE = ("tags", "said", "untagged", "without", "unjudged", "disagrees", "since", "until", "account", "import")
 STATES = {"All": EVERYTHING, "To review": OPEN, "Confirmed": CONFIRMED_ONLY}
 NEWEST, QUEUE, SLIPS, CONFLICTS, PAIRS, SILENT = "newest", "queue", "errors", "conflicts", "alike", "silent"
 OF_TAGS = (PAIRS, SILENT)  # lists whose entries are tags, not rows
@@ -36,15 +40,20 @@ class Asked:
     label_id: int | None = None
 
 
-def asked_for(view: View) -> Asked:
+def asked_for(view: View, batches: Sequence[Batch]) -> Asked:
     """The filter row, and what it asks for."""
     text = ""
     if _asked_order() in OF_TAGS:
         st.empty()  # holds the place of the search, else the old row below shows twice while a list is worked out
     else:
         text = st.text_input(
-            "Search", key="q", bind="query-params", placeholder="Search descriptions", label_visibility="collapsed"
+            "Search",
+            key="q",
+            bind="query-params",
+            placeholder='Search: words, "a phrase", -not, >50, date:2024-03',
+            label_visibility="collapsed",
         )
+        _say_what_was_not_read(text)
     row = st.container(horizontal=True, vertical_alignment="center")
     order = _order(row, view)
     label_id, state = None, None
@@ -57,22 +66,43 @@ def asked_for(view: View) -> Asked:
             "State", list(STATES), default="All", key="show", bind="query-params", label_visibility="collapsed"
         )
     # Behind a button: a phone shows transactions first.
-    n_more = sum(bool(st.session_state.get(name)) for name in ("tags", "said", "since", "until", "untagged"))
+    n_more = sum(bool(st.session_state.get(name, st.query_params.get(name))) for name in _MORE)
     with row.popover(f"Filter ({n_more})" if n_more else "Filter", icon=":material/filter_list:"):
-        tags = _tags(view)
-        said = st.toggle("Only where a person or a file said so", key="said", bind="query-params")
-        untagged = st.toggle("Without any tag", key="untagged", bind="query-params")
-        since, until = _dates()
-    rows = Filter(
-        text=text,
+        rows = _more(view, batches)
+    state = OPEN if order == QUEUE else STATES[state or "All"]
+    return Asked(replace(rows, text=text, state=state), order, label_id)
+
+
+def _more(view: View, batches: Sequence[Batch]) -> Filter:
+    """What can be asked besides words and state."""
+    tags = _tags(view, "tags", "Tags", chips=True)
+    said = st.toggle("Only where a person or a file said so", key="said", bind="query-params")
+    untagged = st.toggle("Without any tag", key="untagged", bind="query-params")
+    places = st.columns(2)
+    with places[0]:
+        without = _tags(view, "without", "Without these tags")
+    with places[1]:
+        not_judged = _tags(view, "unjudged", "Not judged on")
+    disagrees = st.toggle("The model alone says otherwise than a person", key="disagrees", bind="query-params")
+    since, until = _dates()
+    accounts = {name or "No account": name for name in sorted(view.columns.accounts.values)}
+    imports = {f"{_batch_title(each)} · {each.id[:4]}": each.id for each in batches}
+    chosen_accounts = _some("account", "Accounts", list(accounts)) if len(accounts) > 1 else []
+    chosen_imports = _some("import", "Imports", list(imports)) if len(imports) > 1 else []
+    with st.expander("What the search understands"):
+        st.markdown(HELP)
+    return Filter(
         tags=tags,
-        state=OPEN if order == QUEUE else STATES[state or "All"],
+        said=said and bool(tags),
+        untagged=untagged,
+        without=without,
+        not_judged=not_judged,
+        disagrees=disagrees,
         since=since,
         until=until,
-        untagged=untagged,
-        said=said and bool(tags),
+        accounts=tuple(accounts[name] for name in chosen_accounts),
+        batches=tuple(imports[name] for name in chosen_imports),
     )
-    return Asked(rows, order, label_id)
 
 
 def page(n_rows: int, n_open: int, *, asked: Asked, n_left: int | None = None, most_doubtful: int | None = None) -> int:
@@ -129,6 +159,16 @@ def empty_text(view: View, asked: Asked) -> tuple[str, str]:
     if asked.order in (SLIPS, CONFLICTS) and asked.rows == Filter():
         return "Nothing left to check", "What the model and equal rows doubt comes up here after the next training."
     return "No transaction matches", "Take a filter away to see more."
+
+
+def _say_what_was_not_read(text: str) -> None:
+    """A slip in a date or an amount would look like a search that finds nothing."""
+    unread = parse_query(text).unread
+    if unread:
+        parts = ", ".join(f"“{escape(part)}”" for part in unread)
+        st.caption(
+            f"Left out of the search, since it is no date or amount: {parts}. Write date:2024-03 or amount:10..20."
+        )
 
 
 def _asked_order() -> str:
@@ -194,11 +234,26 @@ def _dates() -> tuple[date | None, date | None]:
     return since, until
 
 
-def _tags(view: View) -> tuple[int, ...]:
-    """Chips, any of the chosen ones; kept in the address by name, which stays when counts change."""
+def _tags(view: View, key: str, title: str, *, chips: bool = False) -> tuple[int, ...]:
+    """Some of the tags in use."""
     names = {label.name: label for label in sorted(view.labels, key=lambda label: label.name.casefold())}
-    if "tags" not in st.session_state:
-        st.session_state["tags"] = [name for name in st.query_params.get_all("tags") if name in names]
-    chosen = st.pills("Tags", list(names), selection_mode="multi", format_func=escape, key="tags")
-    st.query_params["tags"] = chosen
-    return tuple(sorted(names[name].id for name in chosen))
+    return tuple(sorted(names[name].id for name in _some(key, title, list(names), chips=chips)))
+
+
+def _some(key: str, title: str, names: list[str], *, chips: bool = False) -> list[str]:
+    """Some of these names; kept in the address, as names stay when rows change."""
+    asked = st.session_state[key] if key in st.session_state else st.query_params.get_all(key)
+    st.session_state[key] = [name for name in asked if name in names]  # a tag may be renamed by now
+    if chips:
+        chosen = st.pills(title, names, selection_mode="multi", format_func=escape, key=key)
+    else:
+        chosen = st.multiselect(title, names, key=key, placeholder="Any")
+    st.query_params[key] = chosen
+    return chosen
+
+
+def _batch_title(batch: Batch) -> str:
+    """The day and the files of an import."""
+    files = [str(each["file"]) for each in batch.report.get("files", ())]
+    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+    return f"{batch.created_at:%Y-%m-%d} {files[0] if files else 'import'}{more}"

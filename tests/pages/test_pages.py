@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import date
+from pathlib import Path
+
 import pytest
 from streamlit.testing.v1 import AppTest
 from toys import labelled_csv
 
 from tagger.errors import StorageError
 from tagger.learning.recipe import HeadSettings, Recipe
-from tagger.services import labelset, runs, training
+from tagger.services import filtering, importing, labelset, review, runs, training
+from tagger.services.filtering import Filter
 from tagger.services.importing import Upload, import_files
 from tagger.services.progress import Progress
 from tagger.services.store import Store
+from tagger.ui.widgets import counted
 
+ROOT = Path(__file__).parents[2]
 PAGES = ("home", "upload", "review", "train", "thresholds", "experiments", "export")
 
 
@@ -131,3 +137,59 @@ def test_names_from_data_are_text_and_the_tag_filter_survives_in_the_address(ope
     again.query_params["tags"] = ["fuel"]
     assert "14 transactions" in texts(again.run())
     assert again.query_params["tags"] in ("fuel", ["fuel"])
+
+
+def second_import(store: Store) -> str:
+    """Rows of another account, of which a person says otherwise than the model; the import as the filter names it."""
+    text = "date,description,amount\n2024-05-01,TESCO groceries yyy,-75.00\n2024-05-02,Nothing like it,5.00\n"
+    report = import_files(store, [Upload("joint.csv", text.encode(), account="joint")], Progress())
+    view = store.view()
+    row = next(row for row in range(len(view.columns)) if view.columns.descriptions[row] == "TESCO groceries yyy")
+    groceries = next(label for label in view.labels if label.name == "groceries")
+    step = {"operation": "no", "kind": "verdict", "transaction": view.columns.ids[row]}
+    review.apply(store, [{**step, "label": groceries.id, "value": "no"}])
+    day = importing.batches(store)[0].created_at
+    return f"{day:%Y-%m-%d} joint.csv · {report['batch_id'][:4]}"
+
+
+@pytest.mark.parametrize(
+    ("address", "wanted"),
+    [
+        ({"q": "groceries -zzz"}, Filter(text="groceries -zzz")),
+        ({"q": ">70 date:2024-05"}, Filter(text=">70 date:2024-05")),
+        ({"show": "To review"}, Filter(state=filtering.OPEN)),
+        ({"tags": ["fuel", "rent"]}, Filter(tags=(2, 3))),
+        ({"tags": ["fuel"], "said": "true"}, Filter(tags=(2,), said=True)),
+        ({"untagged": "true"}, Filter(untagged=True)),
+        ({"without": ["groceries", "gone"]}, Filter(without=(1,))),
+        ({"unjudged": ["groceries"]}, Filter(not_judged=(1,))),
+        ({"disagrees": "true"}, Filter(disagrees=True)),
+        ({"since": "2024-05-02"}, Filter(since=date(2024, 5, 2))),
+        ({"until": "2024-05-01", "unjudged": ["fuel"]}, Filter(until=date(2024, 5, 1), not_judged=(2,))),
+        ({"account": ["joint"]}, Filter(accounts=("joint",))),
+        ({"account": ["No account"]}, Filter(accounts=("",))),
+        ({"import": ["second"]}, Filter(accounts=("joint",))),
+    ],
+    ids=str,
+)
+def test_each_filter_lies_in_the_address(opened, filled, address, wanted):
+    name = second_import(filled)
+    page = AppTest.from_file(str(ROOT / "pages" / "review.py"), default_timeout=30)
+    for key, value in address.items():
+        page.query_params[key] = [name] if value == ["second"] else value
+    page.run()
+    assert not page.exception
+    view = filled.view()
+    assert [label.name for label in view.labels[:3]] == ["groceries", "fuel", "rent"]
+    found = filtering.find(view, wanted)
+    assert 0 < len(found.ids) < len(view.columns)
+    assert f"{counted(len(found.ids), 'transaction')} · {found.n_open} to review" in texts(page)
+    for key in address:
+        assert key in page.query_params
+
+
+def test_a_slip_in_the_search_is_pointed_out(opened, filled):
+    page = AppTest.from_file(str(ROOT / "pages" / "review.py"), default_timeout=30)
+    page.query_params["q"] = "date:2024-13 tesco"
+    shown = texts(page.run()).replace("\\", "")
+    assert "Left out of the search, since it is no date or amount: “date:2024-13”" in shown

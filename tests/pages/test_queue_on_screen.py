@@ -15,10 +15,10 @@ from toys import labelled_csv
 from tagger.errors import TrainingError
 from tagger.learning.recipe import Recipe
 from tagger.services import curve, queue, training
+from tagger.services.filtering import Filter
 from tagger.services.importing import Upload, import_files
 from tagger.services.jobs import Jobs
 from tagger.services.progress import Progress
-from tagger.services.review import Filter
 from tagger.services.store import Store
 
 ROWS = [f"2024-04-{day:02d},{shop} {day * 'z'},-9.99," for day in range(1, 8) for shop in ("TESCO", "SHELL")]

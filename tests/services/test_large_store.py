@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from steps import add_made_up_run, confirm, verdict
 
-from tagger.services import exporting, review, training, tuning
-from tagger.services.review import Filter
+from tagger.services import exporting, filtering, review, training, tuning
+from tagger.services.filtering import OPEN, Filter
 from tagger.services.store import Store, now
 from tagger.storage import judgements, labels, transactions
 from tagger.storage.judgements import Operation
@@ -80,17 +80,17 @@ def test_a_large_store_answers_while_a_person_waits(large):
 
     def list_after_a_verdict() -> None:
         view = large.view()
-        review.rows(view, review.find(view, Filter()).ids[:50])
+        review.rows(view, filtering.find(view, Filter()).ids[:50])
 
     saved = tuning.panel(large).saved
     milliseconds("a verdict, on disk", judge, 100)
     milliseconds("the view after a verdict", large.view, 150, judge)
     milliseconds("the list after a verdict", list_after_a_verdict, 450, judge)
     view = large.view()
-    found = review.find(view, Filter()).ids
-    milliseconds("find everything", lambda: review.find(view, Filter()), 150)
-    milliseconds("find words", lambda: review.find(view, Filter(text="merchant 7a london")), 150)
-    milliseconds("find open rows of a tag", lambda: review.find(view, Filter(tags=(ids[3],), state=review.OPEN)), 150)
+    found = filtering.find(view, Filter()).ids
+    milliseconds("find everything", lambda: filtering.find(view, Filter()), 150)
+    milliseconds("find words", lambda: filtering.find(view, Filter(text="merchant 7a london")), 150)
+    milliseconds("find open rows of a tag", lambda: filtering.find(view, Filter(tags=(ids[3],), state=OPEN)), 150)
     milliseconds("50 rows", lambda: review.rows(view, found[:50]), 50)
     milliseconds("the counts of an export", lambda: exporting.counts(large), 150)
     milliseconds("what changed since the last run", lambda: training.since_last_run(large), 450)

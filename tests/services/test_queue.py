@@ -26,8 +26,8 @@ from tagger.learning.queue import AUDIT_EVERY, random_order
 from tagger.learning.recipe import Recipe
 from tagger.services import labelset, queue, training
 from tagger.services.encoding import Encoding
+from tagger.services.filtering import Filter
 from tagger.services.progress import Progress
-from tagger.services.review import Filter
 from tagger.services.store import Store
 from tagger.storage import judgements
 
