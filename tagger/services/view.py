@@ -120,19 +120,26 @@ class View:
 
     def _sources(self, rows: NDArray[np.intp] | slice) -> NDArray[np.int8]:
         """Int8 (n_rows, n_labels): `sources` of those rows."""
-        inputs, folds, values = self.tagging.index[rows], self.columns.fold_index[rows], self.truth.values[rows]
+        values = self.truth.values[rows]
+        inputs: NDArray[np.integer] = self.tagging.index[rows]
+        folds: NDArray[np.integer] = self.columns.fold_index[rows]
+        said, answers, is_judged = self.tagging.probabilities, self.remembered.y_true, self.remembered.judged
+        if not isinstance(rows, slice):  # some rows need some inputs and folds only
+            its_inputs, inputs = np.unique(inputs, return_inverse=True)
+            its_folds, folds = np.unique(folds, return_inverse=True)
+            said, answers, is_judged = said[its_inputs], answers[its_folds], is_judged[its_folds]
         # NaN, an unknown label or a text not encoded yet, compares as absent.
-        predicted = apply_thresholds(self.tagging.probabilities, self.tagging.thresholds)
+        predicted = apply_thresholds(said, self.tagging.thresholds)
         planes = np.empty((len(self.labels), inputs.size), dtype=np.int8)
         for column, plane in enumerate(planes):
             model = np.where(predicted[:, column], np.int8(PREDICTED), np.int8(ABSENT))
             np.take(model, inputs, out=plane)
-            answers = np.where(self.remembered.y_true[:, column], np.int8(REMEMBERED), np.int8(ABSENT))
-            known = self.remembered.judged[:, column][folds]
-            plane[known] = answers[folds[known]]
+            answer = np.where(answers[:, column], np.int8(REMEMBERED), np.int8(ABSENT))
+            known = is_judged[:, column][folds]
+            plane[known] = answer[folds[known]]
             own = values[:, column]
-            said = np.flatnonzero(own != NOT_JUDGED)
-            plane[said] = np.where(own[said] == YES, np.int8(CONFIRMED), np.int8(ABSENT))
+            by_people = np.flatnonzero(own != NOT_JUDGED)
+            plane[by_people] = np.where(own[by_people] == YES, np.int8(CONFIRMED), np.int8(ABSENT))
         return planes.T
 
     @cached_property
