@@ -34,14 +34,14 @@ with st.container(width=WIDTH, gap="xsmall"):
         n_left = filtering.n_left(view, asked.rows)
         picks.header(state.store, wanted, state, n_open=n_open)
     else:
-        wanted, found = None, filtering.find(view, asked.rows)
+        wanted, found = None, filtering.find(view, asked.rows, asked.order)
         ids, n_open = state.pin((asked, view.rows_of), lambda: found.ids), found.n_open
     page = filters.page(len(ids), n_open, asked=asked, n_left=n_left, most_doubtful=most_doubtful)
 rows = review.rows(view, filters.on_page(ids, page))
 transaction_list(
     ListPage(
         labels=widgets.list_labels(view.labels),
-        days=widgets.list_days(rows, tagging=job is None or not tagging.gave_up(job))
+        days=filters.days(rows, asked.order, tagging=job is None or not tagging.gave_up(job))
         if wanted is None
         else picks.days(rows, wanted, order=asked.order, checked=done),
         listing=repr((asked, page)),

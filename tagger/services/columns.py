@@ -231,6 +231,12 @@ class Columns:
         return np.lexsort((np.arange(len(self)), -self.days.astype(np.int64))).astype(np.int32)
 
     @cached_property
+    def largest_first(self) -> NDArray[np.int32]:
+        """Every row, by the size of its amount, else as in `newest_first`; rows without an amount last."""
+        sizes = np.nan_to_num(np.abs(self.facts.amounts), nan=-1.0)[self.newest_first]
+        return self.newest_first[np.argsort(-sizes, kind="stable")]
+
+    @cached_property
     def facts(self) -> Facts:
         """Every row as far as a head may look at it."""
         amounts = [np.nan if amount is None else float(amount) for amount in self.amounts.values]

@@ -16,6 +16,7 @@ from tagger.services.view import ABSENT, View
 from tagger.transactions.query import Query, parse_query
 
 EVERYTHING, OPEN, CONFIRMED_ONLY = "all", "open", "confirmed"
+NEWEST, LARGEST, UNSURE = "newest", "largest", "unsure"
 
 
 @dataclass(frozen=True)
@@ -63,16 +64,35 @@ class Found:
     n_open: int
 
 
-def find(view: View, wanted: Filter) -> Found:
-    """Apply a filter. Newest first; rows of one day in the order in which they came; undated rows last."""
+def find(view: View, wanted: Filter, order: str = NEWEST) -> Found:
+    """Apply a filter.
+
+    Parameters
+    ----------
+    order : NEWEST: rows of one day in the order in which they came, undated rows last. LARGEST: by the size of amounts,
+        whatever their sign. UNSURE: what the model is least sure of, then what is confirmed or remembered. Where these
+        are even, newest first.
+    """
     kept = matching(view, wanted)
-    order = view.columns.newest_first
+    rows = _ordered(view, order)
     present = np.bitwise_count(view.present_bits & np.packbits(kept)).sum(axis=1, dtype=np.int64)
     return Found(
-        ids=view.columns.ids.take(order[kept[order]]),
+        ids=view.columns.ids.take(rows[kept[rows]]),
         per_label={label.id: int(present[column]) for column, label in enumerate(view.labels)},
         n_open=int(np.count_nonzero(kept & ~view.truth.confirmed)),
     )
+
+
+def _ordered(view: View, order: str) -> NDArray[np.int32]:
+    """Every row."""
+    if order == LARGEST:
+        return view.columns.largest_first
+    newest = view.columns.newest_first
+    if order == UNSURE:
+        is_known = view.truth.confirmed | view.remembered.found[view.columns.fold_index]
+        doubt = np.where(is_known, -1.0, view.tagging.doubt[view.tagging.index])
+        return newest[np.argsort(-doubt[newest], kind="stable")]
+    return newest
 
 
 def matching(view: View, wanted: Filter) -> NDArray[np.bool_]:

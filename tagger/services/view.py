@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tagger.labels.labelset import Label
 from tagger.labels.truth import NOT_JUDGED, YES, Truth
 from tagger.learning.memory import Memory, Remembered
+from tagger.learning.queue import uncertainty
 from tagger.learning.thresholds import apply_thresholds
 from tagger.services.columns import Columns
 
@@ -43,6 +44,11 @@ class Tagging:
     thresholds: NDArray[np.float64]
     by_starter: NDArray[np.bool_]
     n_waiting: int
+
+    @cached_property
+    def doubt(self) -> NDArray[np.float64]:
+        """Float64 (n_inputs,): how little the model knows of each input, as the labelling queue measures it."""
+        return uncertainty(self.probabilities, np.ones(self.probabilities.shape, dtype=bool))
 
 
 @dataclass(frozen=True)

@@ -9,20 +9,24 @@ from datetime import date
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from tagger.services.filtering import CONFIRMED_ONLY, EVERYTHING, OPEN, Filter
-from tagger.services.review import PAGE_SIZE
+from tagger.services.filtering import CONFIRMED_ONLY, EVERYTHING, LARGEST, NEWEST, OPEN, UNSURE, Filter
+from tagger.services.review import PAGE_SIZE, Row
 from tagger.services.view import View
 from tagger.storage.transactions import Batch
 from tagger.transactions.query import HELP, parse_query
+from tagger.ui.components.transaction_list import ListDay
 from tagger.ui.messages import escape
-from tagger.ui.widgets import counted
+from tagger.ui.widgets import counted, list_days, list_ranked
 
 _MORE = ("tags", "said", "untagged", "without", "unjudged", "disagrees", "since", "until", "account", "import")
 STATES = {"All": EVERYTHING, "To review": OPEN, "Confirmed": CONFIRMED_ONLY}
-NEWEST, QUEUE, SLIPS, CONFLICTS, PAIRS, SILENT = "newest", "queue", "errors", "conflicts", "alike", "silent"
+QUEUE, SLIPS, CONFLICTS, PAIRS, SILENT = "queue", "errors", "conflicts", "alike", "silent"
+SORTED = {LARGEST: "The largest amounts come first", UNSURE: "What the model is least sure of comes first"}
 OF_TAGS = (PAIRS, SILENT)  # lists whose entries are tags, not rows
 ORDERS = {
     NEWEST: "Newest first",
+    LARGEST: "Largest amounts first",
+    UNSURE: "Least certain first",
     QUEUE: "What to label next",
     SLIPS: "Likely errors",
     CONFLICTS: "Equal rows, different tags",
@@ -61,7 +65,7 @@ def asked_for(view: View, batches: Sequence[Batch]) -> Asked:
         return Asked(order=order)
     if order == QUEUE:
         label_id = _one_tag(row, view)  # what is confirmed is not asked again, so there is no state to choose
-    elif order == NEWEST:
+    elif order == NEWEST or order in SORTED:
         state = row.segmented_control(
             "State", list(STATES), default="All", key="show", bind="query-params", label_visibility="collapsed"
         )
@@ -147,6 +151,13 @@ def on_page(ids: Sequence[str], number: int) -> Sequence[str]:
     return ids[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
 
 
+def days(rows: Sequence[Row], order: str, *, tagging: bool) -> list[ListDay]:
+    """The rows of a page under their days, or under what they are sorted by."""
+    if order in SORTED:
+        return list_ranked(rows, SORTED[order], tagging=tagging)
+    return list_days(rows, tagging=tagging)
+
+
 def empty_text(view: View, asked: Asked) -> tuple[str, str]:
     """What to say where no row is left."""
     if len(view.columns) == 0:
@@ -186,14 +197,14 @@ def _order(row: DeltaGenerator, view: View) -> str:
     Without counts: they would cost a look through everything that was judged whenever Review opens.
     """
     now = _asked_order()
-    offered = [name for name in ORDERS if name in (NEWEST, QUEUE, now) or view.judged_rows.size]
+    offered = [name for name in ORDERS if name in (NEWEST, *SORTED, QUEUE, now) or view.judged_rows.size]
     order: str = row.selectbox(
         "Work through",
         offered,
         format_func=ORDERS.__getitem__,
         key="order",
         label_visibility="collapsed",
-        width=165 if now in (NEWEST, QUEUE) else 240,
+        width=165 if now in (NEWEST, UNSURE, QUEUE) else 240,
     )
     _in_address("order", None if order == NEWEST else order)
     return order

@@ -40,17 +40,10 @@ def days(
     checked : where confirmed rows are asked about, those that are done.
     """
     told = {pick.id: pick for pick in asked.picks}
+    (ranked,) = widgets.list_ranked(rows, TITLES[order]) or [ListDay(TITLES[order], [])]
     shown = [
-        replace(
-            each,
-            account=" · ".join(filter(None, (_short_date(row), each.account))),
-            why=told[row.id].why,
-            reason=told[row.id].reason,
-            **_again(row, told[row.id], checked),
-        )
-        for row in rows
-        for day in widgets.list_days([row])
-        for each in day.rows
+        replace(each, why=told[row.id].why, reason=told[row.id].reason, **_again(row, told[row.id], checked))
+        for row, each in zip(rows, ranked.rows, strict=True)
     ]
     return [ListDay(TITLES[order], shown)]
 
@@ -127,7 +120,3 @@ def _audit(score: AuditScore) -> str:
         f"On {widgets.counted(score.n_transactions, 'random pick')}, not chosen by the queue: "
         f"micro F1 {widgets.number(score.micro_f1)}, macro F1 {widgets.number(score.macro_f1)}."
     )
-
-
-def _short_date(row: Row) -> str:
-    return "No date" if row.on is None else f"{row.on.day} {row.on:%b %Y}"

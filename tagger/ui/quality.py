@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from tagger.services import labelset, quality
+from tagger.services.filtering import NEWEST
 from tagger.services.quality import ALIKE, FEW, Findings, SilentTag, TagPair
 from tagger.services.queue import Queue
 from tagger.services.store import Store
 from tagger.services.view import View
 from tagger.ui import messages
-from tagger.ui.filters import CONFLICTS, NEWEST, PAIRS, QUEUE, SLIPS
+from tagger.ui.filters import CONFLICTS, PAIRS, QUEUE, SLIPS
 from tagger.ui.session import Session
 from tagger.ui.widgets import counted
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import NoReturn, cast
@@ -109,6 +110,21 @@ def list_days(rows: Sequence[Row], *, tagging: bool = True) -> list[ListDay]:
             )
         )
     return [ListDay(title, day_rows) for title, day_rows in days.items()]
+
+
+def list_ranked(rows: Sequence[Row], title: str, *, tagging: bool = True) -> list[ListDay]:
+    """Rows in an order other than that of days, under one heading, each with its date."""
+    ranked = [
+        replace(each, account=" · ".join(filter(None, (_short_date(row), each.account))))
+        for row in rows
+        for day in list_days([row], tagging=tagging)
+        for each in day.rows
+    ]
+    return [ListDay(title, ranked)] if ranked else []
+
+
+def _short_date(row: Row) -> str:
+    return "No date" if row.on is None else f"{row.on.day} {row.on:%b %Y}"
 
 
 def store_operations(session: Session, operations: Sequence[Operation]) -> Outcome:

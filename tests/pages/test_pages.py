@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -11,11 +12,13 @@ from toys import labelled_csv
 
 from tagger.errors import StorageError
 from tagger.learning.recipe import HeadSettings, Recipe
-from tagger.services import filtering, importing, labelset, review, runs, training
+from tagger.services import filtering, importing, labelset, runs, training
+from tagger.services import review as reviewing
 from tagger.services.filtering import Filter
 from tagger.services.importing import Upload, import_files
 from tagger.services.progress import Progress
 from tagger.services.store import Store
+from tagger.ui.filters import SORTED
 from tagger.ui.widgets import counted
 
 ROOT = Path(__file__).parents[2]
@@ -147,7 +150,7 @@ def second_import(store: Store) -> str:
     row = next(row for row in range(len(view.columns)) if view.columns.descriptions[row] == "TESCO groceries yyy")
     groceries = next(label for label in view.labels if label.name == "groceries")
     step = {"operation": "no", "kind": "verdict", "transaction": view.columns.ids[row]}
-    review.apply(store, [{**step, "label": groceries.id, "value": "no"}])
+    reviewing.apply(store, [{**step, "label": groceries.id, "value": "no"}])
     day = importing.batches(store)[0].created_at
     return f"{day:%Y-%m-%d} joint.csv · {report['batch_id'][:4]}"
 
@@ -186,6 +189,13 @@ def test_each_filter_lies_in_the_address(opened, filled, address, wanted):
     assert f"{counted(len(found.ids), 'transaction')} · {found.n_open} to review" in texts(page)
     for key in address:
         assert key in page.query_params
+
+
+@pytest.mark.parametrize("order", SORTED)
+def test_rows_can_be_sorted_otherwise_and_then_say_their_dates(review, listed, filled, order):
+    rows = listed(review(order=order))
+    assert [row["id"] for row in rows] == list(filtering.find(filled.view(), Filter(), order).ids[:50])
+    assert all(re.match(r"\d+ \w{3} 2024", row["account"]) for row in rows)
 
 
 def test_a_slip_in_the_search_is_pointed_out(opened, filled):

@@ -30,6 +30,8 @@ def test_opening_review_works_nothing_out_and_offers_the_lists_beside_the_queue(
     for address in ({}, {"order": "queue"}):
         assert review(**address).selectbox(key="order").options == [
             "Newest first",
+            "Largest amounts first",
+            "Least certain first",
             "What to label next",
             "Likely errors",
             "Equal rows, different tags",
@@ -60,7 +62,12 @@ def test_the_lists_are_worked_out_once_when_one_is_opened(review, listed, doubtf
 
 
 def test_a_new_store_is_offered_no_empty_list(review):
-    assert review().selectbox(key="order").options == ["Newest first", "What to label next"]
+    assert review().selectbox(key="order").options == [
+        "Newest first",
+        "Largest amounts first",
+        "Least certain first",
+        "What to label next",
+    ]
 
 
 def test_a_likely_error_can_be_confirmed_again_and_offers_what_it_may_be_instead(review, listed, doubtful):

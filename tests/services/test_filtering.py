@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from math import log2
 
 import numpy as np
 import pytest
@@ -114,6 +115,33 @@ def test_a_filter_leaves_what_a_plain_loop_leaves_newest_first(many, wanted):
         for label in view.labels
     }
     assert filtering.n_left(view, wanted) == found.n_open
+
+
+@pytest.mark.parametrize("wanted", [Filter(), Filter(text="london"), Filter(state=OPEN)], ids=str)
+def test_other_orders_sort_the_same_rows(many, wanted):
+    view = many.view()
+    newest = list(filtering.find(view, wanted).ids)
+    place = view.columns.row_of_id
+
+    def size(public_id: str) -> float:
+        amount = view.columns.amounts[place[public_id]]
+        return -1.0 if amount is None else abs(float(amount))
+
+    def doubt(public_id: str) -> float:
+        row = place[public_id]
+        if view.truth.confirmed[row] or view.remembered.found[view.columns.fold_index[row]]:
+            return -1.0
+        said = [min(max(p, 1e-7), 1 - 1e-7) for p in view.tagging.probabilities[view.tagging.index[row]].tolist()]
+        return sum(-p * log2(p) - (1 - p) * log2(1 - p) for p in said)
+
+    largest = filtering.find(view, wanted, filtering.LARGEST)
+    assert list(largest.ids) == sorted(newest, key=size, reverse=True)
+    unsure = filtering.find(view, wanted, filtering.UNSURE)
+    assert [round(doubt(each), 9) for each in unsure.ids] == sorted(
+        (round(doubt(each), 9) for each in newest), reverse=True
+    )
+    assert sorted(unsure.ids) == sorted(newest)
+    assert max(doubt(each) for each in newest) > 0
 
 
 def test_most_of_these_filters_leave_some_rows_and_not_all(many):
